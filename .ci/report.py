@@ -1,0 +1,37 @@
+"""Print the ten slowest parts of a run of `.ci/run`, and the tests of both pytest runs as one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree
+
+SLOWEST = 10
+
+
+def main(folder: Path) -> None:
+    """Read the steps' times from `folder` and the tests' from the JUnit files beside it."""
+    steps = (line.split("\t") for line in (folder / "steps.tsv").read_text().splitlines())
+    parts = [(float(seconds), name) for seconds, name in steps]
+    total = sum(seconds for seconds, _ in parts)
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    for seconds, name, outcome in _tests(folder.parent):
+        parts.append((seconds, name))
+        counts[outcome] += 1
+    print(f"\nThe ten slowest parts of {total / 60:.1f} minutes:")
+    for seconds, name in sorted(parts, reverse=True)[:SLOWEST]:
+        print(f"{seconds:8.1f} s  {name}")
+    print(f"\ntotal: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}")
+
+
+def _tests(folder: Path) -> Iterator[tuple[float, str, str]]:
+    for report in sorted(folder.glob("test-*.xml")):
+        for case in ElementTree.parse(report).iter("testcase"):
+            failed = case.find("failure") is not None or case.find("error") is not None
+            outcome = "failed" if failed else "skipped" if case.find("skipped") is not None else "passed"
+            yield float(case.get("time", 0)), f"{case.get('classname')}::{case.get('name')}", outcome
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,109 @@
+# The two commands of a newcomer are `make demo` and `make test`; both make `.venv` themselves.
+# Needed beforehand: Python 3.11 to 3.13, or uv. Java and everything else comes from requirements.lock.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test test-fast test-slow test-one lint format bench lock venv clean distclean
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Asked by running them: a version manager's shim may exist and still not run. Python must fit `requires-python`.
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv)
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& { command -v $$p; break; }; done)
+
+# Nothing of the user's own Python, Spark or IPython set-up reaches what is run here.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP VIRTUAL_ENV CONDA_PREFIX
+unexport SPARK_HOME SPARK_CONF_DIR SPARK_LOCAL_IP HADOOP_CONF_DIR
+unexport PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON PYSPARK_SUBMIT_ARGS
+export PYTHONNOUSERSITE := 1
+export JUPYTER_PREFER_ENV_PATH := 1
+
+PYTEST := $(BIN)/python -m pytest
+# `make test PYTEST_ARGS="-k ledger -x"`
+PYTEST_ARGS ?=
+
+help:
+	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
+	@echo 'make lab     open JupyterLab on the copy of the quickstart in demo/'
+	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
+	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
+	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
+	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
+	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
+
+demo: venv
+	@IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(BIN)/python notebooks/demo.py
+
+lab: venv
+	@$(BIN)/python notebooks/demo.py --no-run
+	@cd demo && ../$(BIN)/python -m jupyterlab quickstart.ipynb
+
+# Two runs, so that a mistake shows within seconds. 5 is pytest's "no test was collected".
+test: test-fast test-slow
+
+test-fast: venv
+	@$(call run_pytest,not slow,fast)
+
+test-slow: venv
+	@$(call run_pytest,slow,slow)
+
+test-one: venv
+	@$(PYTEST) $(T) $(PYTEST_ARGS)
+
+define run_pytest
+IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
+	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
+endef
+
+lint: venv
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: venv
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: venv
+	@$(BIN)/python benchmarks/ingest.py
+
+lock:
+	@test -n '$(UV)' || { echo 'make lock needs uv: python3 -m pip install uv'; exit 1; }
+	$(UV) pip compile pyproject.toml --all-extras --python-version 3.11 --universal --no-header --quiet -o requirements.lock
+
+# The environment. Each stamp is written last, so an interrupted step is done again.
+venv: $(VENV)/.installed
+
+$(VENV)/.locked: requirements.lock
+	@echo 'Making $(VENV) from requirements.lock (about a minute, once)'
+	@rm -f $@ $(VENV)/.installed
+ifneq ($(UV),)
+	@test -x $(BIN)/python || $(UV) venv --quiet --clear --python '$(or $(PYTHON),3.11)' $(VENV)
+	@$(UV) pip sync --quiet --python $(BIN)/python requirements.lock
+else
+	@test -n '$(PYTHON)' || { echo 'No Python 3.11, 3.12 or 3.13 was found. Install one, or uv, or name it: make PYTHON=/path/to/python3.11'; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || '$(PYTHON)' -m venv --clear $(VENV) \
+		|| { echo 'No virtual environment could be made (Debian and Ubuntu: apt install python3-venv).'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements.lock
+endif
+	@touch $@
+
+# The project itself, editable. The build backend is in the lock: nothing is fetched.
+$(VENV)/.installed: $(VENV)/.locked pyproject.toml
+ifneq ($(UV),)
+	@$(UV) pip install --quiet --offline --no-deps --no-build-isolation --python $(BIN)/python --editable .
+else
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+endif
+	@touch $@
+
+clean:
+	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find alur_nb tests notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) .tools
