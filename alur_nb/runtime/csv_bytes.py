@@ -1,0 +1,225 @@
+"""The bytes of a landing file on their way to the scan: hashed, decompressed, checked, with one kind of line end."""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import zlib
+from collections.abc import Iterator
+from itertools import chain
+from typing import BinaryIO
+
+_CHUNK_BYTES = 1 << 20
+_UTF8_MARK = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_OTHER_COMPRESSION = (".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".xz", ".zip")
+_EMPTY_FIX = "Deliver it again; a file without rows still has its header."
+
+
+class BadFileError(Exception):
+    """A file-level problem with its place: `inspect` turns it into a value, callers never see it."""
+
+    def __init__(self, problem: str, fix: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.fix = fix
+        self.line = line
+        self.column = column
+
+
+class CheckedBytes:
+    """The content of one file, chunk by chunk: decompressed, without byte order mark, valid in its encoding.
+
+    What cannot be scanned byte by byte (`transcode`) comes out as UTF-8. Iterating raises BadFileError.
+    """
+
+    def __init__(self, stream: BinaryIO, path: str, encoding: str, *, transcode: bool) -> None:
+        self._stream = stream
+        self._path = path
+        self._encoding = encoding
+        self._transcode = transcode
+        self._digest = hashlib.sha256()
+        self._lines = 0
+        self._line_start = b""
+
+    def content_hash(self) -> str:
+        """Read what is left of the raw file and return the SHA-256 of all of it."""
+        for _ in self._raw():
+            pass
+        return self._digest.hexdigest()
+
+    def __iter__(self) -> Iterator[bytes]:
+        decoder = codecs.getincrementaldecoder(self._encoding)("strict")
+        head = True
+        for chunk in chain(self._content(), (b"",)):
+            data = self._without_mark(chunk) if head else chunk
+            head = False
+            out = self._checked(decoder, data, final=not chunk)
+            self._remember(out)
+            if out:
+                yield out
+
+    def _raw(self) -> Iterator[bytes]:
+        while chunk := self._stream.read(_CHUNK_BYTES):
+            self._digest.update(chunk)
+            yield chunk
+
+    def _content(self) -> Iterator[bytes]:
+        if self._path.lower().endswith(_OTHER_COMPRESSION):
+            suffix = self._path.rsplit(".", 1)[-1]
+            raise BadFileError(f".{suffix} files are not read", "Compress them with gzip, or not at all.")
+        chunks = self._raw()
+        first = next(chunks, b"")
+        if not first:
+            raise BadFileError("the file has 0 bytes", _EMPTY_FIX)
+        if self._path.endswith(".gz"):
+            return _gunzipped(chain((first,), chunks))
+        if first.startswith(b"\x1f\x8b"):
+            raise BadFileError(
+                "the file is gzip, but its name does not end in .gz", "Rename it: Spark goes by the name."
+            )
+        if first.startswith(b"PK\x03\x04"):
+            raise BadFileError("the file is an Excel workbook or a zip archive", "Save it as CSV.")
+        return chain((first,), chunks)
+
+    def _without_mark(self, data: bytes) -> bytes:
+        if data.startswith(_UTF8_MARK):
+            if self._encoding != "utf-8":
+                raise BadFileError(
+                    f"the file begins with the mark of UTF-8, but the encoding is {self._encoding}",
+                    "Leave the option `encoding` out.",
+                    1,
+                )
+            return data[len(_UTF8_MARK) :]
+        if data.startswith(_UTF16_MARKS) and not self._encoding.startswith("utf-16"):
+            raise BadFileError(
+                "the file begins with the mark of UTF-16", 'Say so: options={"encoding": "UTF-16"}.', 1
+            )
+        return data
+
+    def _checked(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> bytes:
+        out = data
+        # Every byte is a character of Latin-1: nothing to check.
+        if self._encoding != "iso8859-1":
+            try:
+                text = decoder.decode(data, final)
+            except UnicodeDecodeError as error:
+                raise self._undecodable(data, error) from error
+            out = text.encode() if self._transcode else data
+        if b"\0" in out:
+            raise self._binary(out)
+        return out
+
+    def _undecodable(self, data: bytes, error: UnicodeDecodeError) -> BadFileError:
+        if b"\0" in data and not self._transcode:
+            return self._binary(data)
+        offset = max(error.start - (len(error.object) - len(data)), 0)
+        line, column = self._place(data, offset)
+        wrong = error.object[error.start : error.start + 1].hex()
+        fix = 'Try options={"encoding": "latin-1"} (Western European), or deliver the file in UTF-8.'
+        if self._encoding != "utf-8":
+            fix = "Leave the option `encoding` out if the file is UTF-8, or name the right one."
+        return BadFileError(
+            f"line {line}, column {column}: the byte 0x{wrong} is no character in {self._encoding}",
+            fix,
+            line,
+            column,
+        )
+
+    def _binary(self, data: bytes) -> BadFileError:
+        line, column = self._place(data, data.index(b"\0"))
+        return BadFileError(
+            f"line {line}, column {column}: a NUL byte, so the file is binary or cut off",
+            'Deliver it again as text; where it is UTF-16, say so: options={"encoding": "UTF-16"}.',
+            line,
+            column,
+        )
+
+    def _remember(self, out: bytes) -> None:
+        """Count the lines gone by and keep the start of the current one, for the place of what comes later."""
+        last = out.rfind(b"\n")
+        if last == -1:
+            self._line_start = (self._line_start + out)[:_CHUNK_BYTES]
+        else:
+            self._lines += out.count(b"\n")
+            self._line_start = out[last + 1 :]
+
+    def _place(self, data: bytes, offset: int) -> tuple[int, int]:
+        before = self._line_start + data[:offset]
+        line = self._lines + before.count(b"\n") + 1
+        spelled = "utf-8" if self._transcode else self._encoding
+        return line, len(before[before.rfind(b"\n") + 1 :].decode(spelled, "replace")) + 1
+
+
+def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress member after member, never more than a chunk at a time."""
+    inflate = zlib.decompressobj(wbits=31)
+    empty = True
+    try:
+        for chunk in chunks:
+            data = chunk
+            while data:
+                if inflate.eof:
+                    inflate = zlib.decompressobj(wbits=31)
+                out = inflate.decompress(data, _CHUNK_BYTES)
+                data = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+                if out:
+                    empty = False
+                    yield out
+    except zlib.error as error:
+        raise BadFileError(f"the gzip data is damaged ({error})", "Deliver the file again.") from error
+    if not inflate.eof:
+        raise BadFileError("the gzip data ends before its end", "Deliver the file again: it was cut off.")
+    if empty:
+        raise BadFileError("the file has 0 bytes inside its gzip", _EMPTY_FIX)
+
+
+class LineEnds:
+    r"""Turns `\r\n` into `\n` chunk by chunk, and remembers which line ends the file has.
+
+    A `\r` alone ends a line only in files whose first line ends so; in others it is an ordinary character.
+    """
+
+    def __init__(self) -> None:
+        self.returns_end_lines: bool | None = None
+        self.crlf = False
+        self.lf = False
+        self.lone_returns = False
+        self._held = b""
+
+    def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
+        r"""Return the chunk with `\n` as its line ends; a `\r` at its end waits for what follows."""
+        data = self._held + chunk
+        self._held = b""
+        if not final and data.endswith(b"\r"):
+            data, self._held = data[:-1], b"\r"
+        if b"\r" not in data:
+            self._settle(b"\n" in data, None)
+            self.lf = self.lf or b"\n" in data
+            return data
+        self._settle(b"\n" in data, data)
+        if self.returns_end_lines:
+            self.lf = self.lf or b"\n" in data
+            return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        newlines, pairs = data.count(b"\n"), data.count(b"\r\n")
+        self.crlf = self.crlf or pairs > 0
+        self.lf = self.lf or newlines > pairs
+        self.lone_returns = self.lone_returns or data.count(b"\r") > pairs
+        return data.replace(b"\r\n", b"\n")
+
+    def _settle(self, has_newline: bool, data: bytes | None) -> None:
+        if self.returns_end_lines is not None:
+            return
+        if data is None:
+            self.returns_end_lines = False if has_newline else None
+            return
+        first = data.index(b"\r")
+        newline = data.find(b"\n")
+        self.returns_end_lines = newline == -1 or first + 1 < newline
+
+    @property
+    def mixed(self) -> bool:
+        """Whether more than one kind of line end occurs."""
+        if self.returns_end_lines:
+            return self.lf
+        return (self.crlf and self.lf) or self.lone_returns

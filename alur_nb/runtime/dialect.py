@@ -1,0 +1,343 @@
+"""How a CSV file is written, and one streaming look at its bytes that says whether it can be read at all."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import BinaryIO
+
+from alur_nb.runtime.csv_bytes import BadFileError, CheckedBytes, LineEnds
+from alur_nb.runtime.csv_scan import Marks, QuoteScan, parse_row
+from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError, suggest
+
+# Python's name of the codec -> the name that Java knows it by.
+_ENCODINGS = {
+    "utf-8": "UTF-8",
+    "ascii": "US-ASCII",
+    "iso8859-1": "ISO-8859-1",
+    "iso8859-2": "ISO-8859-2",
+    "iso8859-15": "ISO-8859-15",
+    "cp1250": "windows-1250",
+    "cp1251": "windows-1251",
+    "cp1252": "windows-1252",
+    "cp1253": "windows-1253",
+    "cp1254": "windows-1254",
+    "cp437": "IBM437",
+    "cp850": "IBM850",
+    "koi8-r": "KOI8-R",
+    "utf-16": "UTF-16",
+    "utf-16-le": "UTF-16LE",
+    "utf-16-be": "UTF-16BE",
+    "shift_jis": "Shift_JIS",
+    "cp932": "windows-31j",
+    "gbk": "GBK",
+    "gb18030": "GB18030",
+    "big5": "Big5",
+    "euc_jp": "EUC-JP",
+    "euc_kr": "EUC-KR",
+}
+# Their bytes cannot be scanned as they are: a separator's byte may be half of another character.
+_TRANSCODED = {
+    "utf-16",
+    "utf-16-le",
+    "utf-16-be",
+    "shift_jis",
+    "cp932",
+    "gbk",
+    "gb18030",
+    "big5",
+    "euc_jp",
+    "euc_kr",
+}
+_OWN_OPTIONS = {
+    "enforceschema": "the header decides which column is which",
+    "mode": "rows that do not parse are rejected, with a reason",
+    "columnnameofcorruptrecord": "rejected rows have a table of their own",
+    "inferschema": "the table's columns say the types",
+    "timestampformat": 'say it at the column: TimestampField(format="dd.MM.yyyy HH:mm")',
+    "dateformat": 'say it at the column: DateField(format="dd.MM.yyyy")',
+    "linesep": "line ends are found by looking",
+    "emptyvalue": '"" is the empty string',
+    "ignoreleadingwhitespace": "blanks are trimmed except in strings",
+    "ignoretrailingwhitespace": "blanks are trimmed except in strings",
+}
+_OPTIONS = {
+    "sep": "sep",
+    "delimiter": "sep",
+    "quote": "quote",
+    "escape": "escape",
+    "encoding": "encoding",
+    "charset": "encoding",
+    "nullvalue": "null_value",
+    "comment": "comment",
+    "multiline": "multi_line",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a source's `options` say about its files; what they leave open is decided file by file."""
+
+    sep: str = ","
+    quote: str = '"'
+    """Empty: quotes are ordinary characters."""
+    escape: str | None = None
+    """None: a doubled quote (RFC 4180), or a backslash in files that only make sense so."""
+    encoding: str = "utf-8"
+    """Python's name of the codec."""
+    null_value: str = ""
+    """A text that means null, besides an empty value."""
+    comment: str = ""
+    multi_line: bool | None = None
+    """None: a file is split only where no row spans lines."""
+
+    @classmethod
+    def of(cls, options: Mapping[str, object]) -> Dialect:
+        """Return the dialect of Spark's CSV options.
+
+        Raises
+        ------
+        DeclarationError
+            An option is unknown, is set by alur itself, or has a value that cannot be.
+        NotYetSupportedError
+            `header=false`.
+        """
+        settings: dict[str, object] = {}
+        for name, value in options.items():
+            if name.lower() == "header":
+                _check_header(value)
+            else:
+                settings[_option(name)] = value
+        return cls(**{name: _CHECKS[name](name, value) for name, value in settings.items()})  # type: ignore[arg-type]
+
+    @property
+    def spark_encoding(self) -> str:
+        """The encoding as Java spells it."""
+        return _ENCODINGS[self.encoding]
+
+    @property
+    def transcoded(self) -> bool:
+        """Whether the encoding's bytes can only be split into lines after decoding."""
+        return self.encoding in _TRANSCODED
+
+    @property
+    def scan_encoding(self) -> str:
+        """The encoding of the bytes that are scanned."""
+        return "utf-8" if self.transcoded else self.encoding
+
+    def marks(self) -> Marks:
+        """Return the structuring bytes; an escape that is left open is taken to be the doubled quote."""
+        escape = self.quote if self.escape is None else self.escape
+        sep, quote, mark, comment = (
+            text.encode(self.scan_encoding) for text in (self.sep, self.quote, escape, self.comment)
+        )
+        return Marks(sep, quote, mark, comment)
+
+
+def _option(name: str) -> str:
+    key = name.lower()
+    if key in _OWN_OPTIONS:
+        raise DeclarationError(
+            f"The option `{name}` is not yours to set: {_OWN_OPTIONS[key]}.", fix="Leave it out."
+        )
+    if key not in _OPTIONS:
+        known = ["sep", "quote", "escape", "encoding", "nullValue", "comment", "multiLine", "header"]
+        raise DeclarationError(
+            f"`{name}` is no option of a CSV source{suggest(name, known)}.",
+            fix=f"Options: {', '.join(known)}.",
+        )
+    return _OPTIONS[key]
+
+
+def _check_header(value: object) -> None:
+    if str(value).lower() != "true":
+        raise NotYetSupportedError(
+            "Files without a header come with a later release.",
+            fix="Write the column names as the first line of each file.",
+        )
+
+
+def _one_character(name: str, value: object) -> str:
+    text = "\t" if value == "\\t" else value
+    if not isinstance(text, str) or len(text) != 1 or text in "\r\n\0":
+        raise DeclarationError(
+            f"The option `{name}` is {value!r}, not one character.",
+            fix='options={"sep": ";"}, or "\\t" for a tab',
+        )
+    return text
+
+
+def _ascii_or_empty(name: str, value: object) -> str:
+    if value == "":
+        return ""
+    text = _one_character(name, value)
+    if not text.isascii():
+        raise DeclarationError(
+            f"The option `{name}` is {value!r}, not an ASCII character.", fix="Leave it out."
+        )
+    return text
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise DeclarationError(
+            f"The option `{name}` is {value!r}, not a text.", fix='options={"nullValue": "NA"}'
+        )
+    return value
+
+
+def _codec(name: str, value: object) -> str:
+    try:
+        found = codecs.lookup(str(value)).name.removesuffix("-sig")
+    except LookupError:
+        found = ""
+    if found not in _ENCODINGS:
+        raise DeclarationError(
+            f"The {name} {value!r} is unknown here{suggest(str(value), _ENCODINGS)}.",
+            fix=f"One of {', '.join(_ENCODINGS)}.",
+        )
+    return found
+
+
+def _flag(name: str, value: object) -> bool:
+    text = str(value).lower()
+    if text not in ("true", "false"):
+        raise DeclarationError(f"The option `{name}` is {value!r}, not true or false.", fix="Leave it out.")
+    return text == "true"
+
+
+_CHECKS = {
+    "sep": _one_character,
+    "quote": _ascii_or_empty,
+    "escape": _ascii_or_empty,
+    "encoding": _codec,
+    "null_value": _text,
+    "comment": _ascii_or_empty,
+    "multi_line": _flag,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What one look at a file's bytes says: its header, how Spark must read it, or why nothing can."""
+
+    header: tuple[str, ...] = ()
+    content_hash: str = ""
+    """SHA-256 of the raw bytes, compressed as they are."""
+    problem: str | None = None
+    fix: str | None = None
+    place_line: int | None = None
+    place_column: int | None = None
+    escape: str = '"'
+    """What escapes a quote in this file."""
+    line_sep: str | None = None
+    """What Spark is told; None: it finds the line ends by looking at the first."""
+    header_line: int = 1
+    """The line on which the header ends, counted from 1."""
+    lines: int = 0
+    rows_spanning_lines: bool = False
+    blank_lines: bool = False
+    mixed_line_endings: bool = False
+    splittable: bool = True
+    """Whether every line is a row, also for a reader that starts in the middle of the file."""
+
+
+def inspect(stream: BinaryIO, path: str, dialect: Dialect) -> Inspection:
+    """Read the stream to its end, once, and say what it holds; bad content is a `problem`, never an exception.
+
+    `path` says by its suffix whether the file is gzip, as it does for Spark. Memory is bounded by the longest row.
+    """
+    content = CheckedBytes(stream, path, dialect.encoding, transcode=dialect.transcoded)
+    look = _Look(dialect)
+    try:
+        for chunk in content:
+            look.feed(chunk)
+        look.feed(b"", final=True)
+        found = look.result()
+    except BadFileError as bad:
+        found = Inspection(problem=bad.problem, fix=bad.fix, place_line=bad.line, place_column=bad.column)
+    return replace(found, content_hash=content.content_hash())
+
+
+class _Look:
+    """What is known of a file while its bytes go by."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._ends = LineEnds()
+        self._scan = QuoteScan(dialect.marks())
+        self._other: QuoteScan | None = None
+        self._bad: BadFileError | None = None
+        self._undecided = dialect.escape is None and dialect.quote != ""
+        self._head = b""
+        self._last = b""
+
+    def feed(self, chunk: bytes, *, final: bool = False) -> None:
+        r"""Scan as doubled quotes, and beside it as backslashes from the first `\"` on, while both may be meant."""
+        data = self._ends.feed(chunk, final=final)
+        if not self._scan.lines and not (self._other and self._other.lines):
+            self._head += data
+        if self._undecided and b"\\" + self._scan.marks.quote in self._last + data:
+            self._undecided = False
+            self._other = self._scan.as_backslash()
+        self._last = data[-1:]
+        if self._bad is None:
+            try:
+                self._scan.feed(data, final=final)
+            except BadFileError as bad:
+                self._bad = bad
+        if self._other is not None:
+            try:
+                self._other.feed(data, final=final)
+            except BadFileError:
+                self._other = None
+        if self._bad is not None and self._other is None:
+            raise self._bad
+
+    def result(self) -> Inspection:
+        """Return what was found; raises BadFileError where there is no header."""
+        scan = self._other if self._bad is not None and self._other is not None else self._scan
+        header, header_line = self._header(scan.marks)
+        spanning, ends = scan.spanning, self._ends
+        self._check_promise(spanning)
+        # Spark, left to itself, takes the first line end for all, and rewrites those inside of quoted values.
+        explicit = ends.mixed or (spanning and ends.crlf)
+        return Inspection(
+            header=header,
+            escape=scan.marks.escape.decode(),
+            line_sep="\r" if ends.returns_end_lines else "\r\n" if explicit else None,
+            header_line=header_line,
+            lines=scan.lines,
+            rows_spanning_lines=spanning,
+            blank_lines=scan.blank_lines,
+            mixed_line_endings=ends.mixed,
+            splittable=not (
+                spanning
+                or scan.lines_of_blanks
+                or ends.lone_returns
+                or ends.returns_end_lines
+                or self._dialect.comment
+                or self._dialect.transcoded
+            ),
+        )
+
+    def _header(self, marks: Marks) -> tuple[tuple[str, ...], int]:
+        position, line = 0, 1
+        while position < len(self._head):
+            if self._head.startswith(b"\n", position):
+                position, line = position + 1, line + 1
+            elif marks.comment and self._head.startswith(marks.comment, position):
+                end = self._head.find(b"\n", position)
+                position, line = (len(self._head) if end == -1 else end + 1), line + 1
+            else:
+                values, length = parse_row(self._head[position:], marks)
+                names = tuple(value.decode(self._dialect.scan_encoding) for value in values)
+                return names, line + self._head.count(b"\n", position, position + length)
+        raise BadFileError("the file has no header", "Write the column names as its first line.")
+
+    def _check_promise(self, spanning: bool) -> None:
+        if spanning and self._dialect.multi_line is False:
+            raise BadFileError(
+                "a quoted value spans lines, though the options say multiLine=false", "Leave the option out."
+            )

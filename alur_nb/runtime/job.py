@@ -1,0 +1,68 @@
+"""The entry of a written job script: one pipeline, one run, one exit code, one line of JSON per event."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import uuid
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from alur_nb.runtime.errors import AlurError, NotYetSupportedError
+from alur_nb.runtime.parameters import ARGUMENT, job_argument
+from alur_nb.runtime.pipelines import Pipeline
+from alur_nb.runtime.project import current_project
+from alur_nb.runtime.report import RunReport
+from alur_nb.runtime.runner import Event, run_pipelines
+from alur_nb.runtime.settings import LOCAL
+from alur_nb.runtime.workspace import open_workspace
+
+log = logging.getLogger("alur")
+
+
+def main(pipeline: Pipeline, argv: Sequence[str] | None = None) -> None:
+    """Run the pipeline and exit: 0 where it succeeded, 1 where it failed, 2 for wrong arguments.
+
+    With `--alur JSON` in the environment that it names; without it on the embedded lake of `--project DIR`.
+    Arguments that are not ours (Glue adds `--JOB_NAME`, `--TempDir`, `--enable-*`) are left alone.
+    """
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
+    logging.getLogger("py4j").setLevel(logging.WARNING)
+    try:
+        report = run_job(pipeline, sys.argv[1:] if argv is None else argv)
+    except AlurError as error:
+        _log("failed", pipeline=pipeline.name, error=str(error))
+        sys.exit(1)
+    for run in report.runs:
+        _log("finished", **run.to_dict())
+    sys.exit(0 if report.ok else 1)
+
+
+def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
+    """Run the pipeline as the arguments say; raises AlurError for an environment that cannot be opened."""
+    parser = argparse.ArgumentParser(description=f"Run the pipeline {pipeline.name}.", allow_abbrev=False)
+    parser.add_argument(ARGUMENT, help="JSON: environment, parameters, run_id")
+    parser.add_argument("--project", type=Path, default=Path(), help="folder whose embedded lake is used")
+    options, _ = parser.parse_known_args(list(argv))
+    argument = job_argument(argv)
+    environment = argument.get("environment", LOCAL)
+    if environment != LOCAL:
+        raise NotYetSupportedError(
+            f"Running on AWS (environment `{environment}`) comes with a later release.",
+            fix="Run this script without --alur, on the embedded lake: python SCRIPT --project DIR",
+        )
+    workspace = open_workspace(options.project)
+    run_id = str(argument.get("run_id") or uuid.uuid4().hex)
+    return run_pipelines(workspace, current_project(), [pipeline.name], run_id=run_id, on_event=_log_event)
+
+
+def _log_event(event: Event) -> None:
+    _log("event", **asdict(event))
+
+
+def _log(what: str, **fields: object) -> None:
+    log.info(json.dumps({"time": datetime.now(UTC).isoformat(), "what": what, **fields}, default=str))

@@ -1,0 +1,248 @@
+"""Where a table's rows lie: staged out of sight, published by one rename, read by batch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from alur_nb.runtime.errors import AlurError, SourceError, StorageError
+from alur_nb.runtime.files import literal_uri
+from alur_nb.runtime.ledger import Batch
+from alur_nb.runtime.tables import METADATA, REJECTS_SUFFIX, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+
+
+
+class Lake(Protocol):
+    """What staging, publishing and reading need of the place where tables lie."""
+
+    def refuse_leftovers(self, table: str, batch_id: str) -> None:
+        """Raise StorageError where anything lies under a batch's prefixes before it has been planned."""
+
+    def stage_uri(self, prefix: str) -> str:
+        """Return where Spark writes a staged prefix."""
+
+    def staged_files(self, prefix: str) -> tuple[str, ...]:
+        """Return the Parquet files of a staged prefix, relative to it; waits until they are on the disk."""
+
+    def publish(self, batch: Batch) -> None:
+        """Show a SEALED batch; safe again and again, by any number of owners at the same moment."""
+
+    def discard(self, batch: Batch) -> None:
+        """Delete what an aborted batch staged, and what is left over after a commit."""
+
+    def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
+        """Return where the rows of published batches lie; StorageError where one is gone."""
+
+    def table_uri(self, table: str) -> str:
+        """Return the table's own directory."""
+
+
+def data_prefix(table: str, batch_id: str, *, rewritten: bool = False) -> str:
+    """Return where a batch stages its rows: as they were read, or as the pipeline rewrote them."""
+    return f"{table}/batch_id={batch_id}{'-w' if rewritten else ''}"
+
+
+def rejects_prefix(table: str, batch_id: str) -> str:
+    """Return where a batch stages its rejected rows."""
+    return f"{table}{REJECTS_SUFFIX}/batch_id={batch_id}"
+
+
+class LocalLake:
+    """`.alur/warehouse/<layer>/<table>/batch_id=<id>/`, with staging beside it on the same file system."""
+
+    def __init__(self, root: Path) -> None:
+        self.warehouse = root / "warehouse"
+        self.staging = root / "staging"
+
+    def refuse_leftovers(self, table: str, batch_id: str) -> None:
+        """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""
+        for kind in (table, table + REJECTS_SUFFIX):
+            found = [self._published(kind, batch_id), *(self.staging / kind).glob(f"batch_id={batch_id}*")]
+            for folder in found:
+                if folder.exists():
+                    raise StorageError(
+                        f"{folder} exists already, although batch {batch_id} of {table} is new.",
+                        fix="The ledger was restored or deleted behind the lake: put the ledger that belongs to this "
+                        "lake back, or start both anew in an empty .alur folder.",
+                    )
+
+    def stage_uri(self, prefix: str) -> str:
+        """Return the staged prefix as a `file://` URI."""
+        return _uri(self.staging / prefix)
+
+    def staged_files(self, prefix: str) -> tuple[str, ...]:
+        """List the files and flush each to the disk: after SEAL they may have to outlive a power cut."""
+        folder = self.staging / prefix
+        files = sorted(folder.rglob("*.parquet"))
+        for path in files:
+            with storage_errors(path), path.open("rb") as stream:
+                os.fsync(stream.fileno())
+        return tuple(path.relative_to(folder).as_posix() for path in files)
+
+    def publish(self, batch: Batch) -> None:
+        """Rename the sealed rows and rejects into the warehouse, in either order."""
+        if batch.data_prefix is not None:
+            self._rename(batch.data_prefix, self._published(batch.table, batch.id))
+        if batch.rejects_prefix is not None:
+            self._rename(batch.rejects_prefix, self._published(batch.table + REJECTS_SUFFIX, batch.id))
+
+    def discard(self, batch: Batch) -> None:
+        """Delete the batch's folders below `staging`."""
+        for table in (batch.table, batch.table + REJECTS_SUFFIX):
+            for folder in (self.staging / table).glob(f"batch_id={batch.id}*"):
+                # A run that was taken over may still be writing here; what stays is found by the next recovery.
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
+        """Return one directory a batch, leaving out those without rows of this kind."""
+        rejects = table.endswith(REJECTS_SUFFIX)
+        uris = []
+        for batch in batches:
+            if (batch.rejects_prefix if rejects else batch.data_prefix) is None:
+                continue
+            folder = self._published(table, batch.id)
+            if not folder.is_dir():
+                raise StorageError(
+                    f"Batch {batch.id} of {table} is committed, but {folder} is gone.",
+                    fix="Restore the folder from a backup; rows were deleted outside of alur-nb.",
+                )
+            uris.append(_uri(folder))
+        return uris
+
+    def table_uri(self, table: str) -> str:
+        """Return the table's directory as a `file://` URI."""
+        return _uri(self._table(table))
+
+    def _table(self, table: str) -> Path:
+        layer, _, name = table.partition(".")
+        return self.warehouse / layer / name
+
+    def _published(self, table: str, batch_id: str) -> Path:
+        return self._table(table) / f"batch_id={batch_id}"
+
+    def _rename(self, prefix: str, target: Path) -> None:
+        source = self.staging / prefix
+        with storage_errors(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.exists() and not target.exists():
+                try:
+                    os.rename(source, target)
+                except FileNotFoundError:
+                    pass  # another owner renamed it a moment ago: the check below decides
+                _flush_folder(target.parent)
+        if source.exists() or not target.exists():
+            state = "both in staging and published" if source.exists() else "neither in staging nor published"
+            raise StorageError(
+                f"Cannot publish {target}: the batch is {state}.",
+                fix="Folders were moved or a ledger restored outside of alur-nb; nothing more is changed until "
+                f"{source} and {target} are looked at.",
+            )
+
+
+def read_rows(
+    spark: SparkSession, lake: Lake, table: Table, batches: Sequence[Batch], *, metadata: bool = False
+) -> DataFrame:
+    """Return the rows of the given batches: the contract's columns, and the metadata columns where asked for."""
+    from pyspark.sql.types import StringType, StructType, TimestampType
+
+    schema = StructType(list(table.schema().fields))
+    for name in METADATA:
+        if metadata and name not in table.columns:
+            schema.add(name, TimestampType() if name == "_ingested_at" else StringType())
+    return read_parquet(spark, lake, table.qualified_name, batches, schema)
+
+
+def read_parquet(
+    spark: SparkSession, lake: Lake, table: str, batches: Sequence[Batch], schema: StructType
+) -> DataFrame:
+    """Return exactly the schema's columns of the given batches, matched by name; absent ones are null."""
+    uris = lake.batch_uris(table, batches)
+    if not uris:
+        return spark.createDataFrame([], schema)
+    reader = spark.read.schema(schema).option("basePath", lake.table_uri(table))
+    return reader.parquet(*map(literal_uri, uris)).select(*map(quoted, schema.names))
+
+
+def read_staged(spark: SparkSession, uri: str, schema: StructType) -> DataFrame:
+    """Return what Spark wrote to a staged prefix, with the columns in the schema's order."""
+    return spark.read.schema(schema).parquet(literal_uri(uri)).select(*map(quoted, schema.names))
+
+
+def footer_rows(spark: SparkSession, uri: str, files: Sequence[str]) -> int:
+    """Add up the row counts in the Parquet footers: what was written, by the writer's own word."""
+    jvm = spark.sparkContext._jvm
+    java_context = spark.sparkContext._jsc
+    assert jvm is not None  # a session that just wrote these files has its JVM
+    conf = java_context.hadoopConfiguration()
+    total = 0
+    for name in files:
+        path = jvm.org.apache.hadoop.fs.Path(f"{uri}/{name}")
+        source = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, conf)
+        reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(source)
+        total += reader.getRecordCount()
+        reader.close()
+    return total
+
+
+def _uri(path: Path) -> str:
+    # Hadoop takes the path as it stands: an encoded URI would become a folder named `batch_id%3D..`.
+    return f"file://{path.as_posix()}"
+
+
+def quoted(column: str) -> str:
+    """Return the column's name as Spark SQL writes it, whatever characters it has."""
+    return "`" + column.replace("`", "``") + "`"
+
+
+@contextmanager
+def storage_errors(where: object) -> Iterator[None]:
+    """Turn what the file system, or Spark over it, says into a StorageError or SourceError with a next step."""
+    from py4j.protocol import Py4JJavaError
+    from pyspark.errors import PySparkException
+
+    try:
+        yield
+    except AlurError:
+        raise
+    except (OSError, Py4JJavaError, PySparkException) as error:
+        translated = _translated(str(error), where)
+        if translated is None:
+            raise
+        raise translated from error
+
+
+def _translated(text: str, where: object) -> AlurError | None:
+    if "No space left on device" in text or "Disk quota exceeded" in text:
+        return StorageError(
+            f"There is no space left to write {where}.",
+            fix="Nothing was published. Free some disk space, then run again: it starts where it stopped.",
+        )
+    if "Permission denied" in text or "Read-only file system" in text or "Mkdirs failed" in text:
+        return StorageError(
+            f"This user may not write {where}.",
+            fix="Nothing was published. Give this user write permission to the .alur folder, then run again.",
+        )
+    if "FileNotFoundException" in text or "PATH_NOT_FOUND" in text or "does not exist" in text:
+        return SourceError(
+            "A file disappeared while it was read.",
+            fix="Nothing was published. Run again: the next plan lists the folder anew.",
+        )
+    return None
+
+
+def _flush_folder(folder: Path) -> None:
+    """Make a rename outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,151 @@
+"""The ledger: who may write a table, which batches there are, and which inputs each of them took.
+
+A file's status is its batch's status: nothing is projected, so nothing can disagree. Every decision is a
+compare-and-set. An unreadable ledger raises LedgerError, and a run that meets one goes no further.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from enum import StrEnum
+from typing import Any, Protocol
+
+SCHEMA_VERSION = 1
+
+
+class State(StrEnum):
+    """A batch's state; PLANNED may only be thrown away, SEALED may only be finished."""
+
+    PLANNED = "PLANNED"
+    SEALED = "SEALED"
+    COMMITTED = "COMMITTED"
+    ABORTED = "ABORTED"
+    ROLLED_BACK = "ROLLED_BACK"
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one table; `epoch` is the fencing token and only ever grows."""
+
+    table: str
+    epoch: int
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One thing that a batch takes in: a file version, an upstream batch, or a run of an extract."""
+
+    kind: str
+    """`file`, `batch` or `run`."""
+    key: str
+    """A file's path, `layer.table` of an upstream batch, or the run's id."""
+    version: str
+    """A file's size and time, or the upstream batch's id."""
+    size: int = 0
+    content_hash: str | None = None
+    parsed: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    outcome: str = "planned"
+    """`planned`, then `loaded` or `skipped`."""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One attempt to bring a set of inputs into one table."""
+
+    table: str
+    id: str
+    state: State
+    epoch: int
+    pipeline: str
+    run_id: str
+    supersedes: tuple[str, ...] = ()
+    data_prefix: str | None = None
+    """The staged prefix that was sealed, relative to the lake's staging area; None until SEAL."""
+    rejects_prefix: str | None = None
+    partitions: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    """The sealed Parquet files, relative to the batch's own directory."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """`parsed`, `accepted`, `rejected`, `rows` (published), `files`."""
+    checks: tuple[Mapping[str, Any], ...] = ()
+    reason: str | None = None
+    reject_reasons: Mapping[str, int] = field(default_factory=dict)
+    cleaned: bool = False
+    times: Mapping[str, str] = field(default_factory=dict)
+    """State name in lower case -> ISO time, UTC."""
+
+
+class Ledger(Protocol):
+    """What every ledger does; each call is one atomic step and may be repeated by its sender."""
+
+    def acquire(self, table: str, owner: str) -> Lease:
+        """Take the table's lease under a new epoch; LeaseBusyError while another live owner renews it."""
+
+    def renew(self, lease: Lease) -> None:
+        """Say that the owner lives; LeaseLostError where the epoch is no longer the lease's."""
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease up, unless somebody else has taken it; the epoch stays."""
+
+    def put_inputs(self, lease: Lease, batch_id: str, inputs: Sequence[Input], *, first: int) -> None:
+        """Write planned inputs from number `first` on, each only if it does not exist."""
+
+    def plan(self, lease: Lease, batch: Batch) -> None:
+        """Put the batch as PLANNED if it does not exist and the lease's epoch holds; LeaseLostError otherwise."""
+
+    def seal(self, batch: Batch, inputs: Sequence[Input]) -> None:
+        """Complete the inputs, then PLANNED -> SEALED: the decision. LeaseLostError where refused."""
+
+    def commit(self, batch: Batch) -> None:
+        """SEALED -> COMMITTED; again is a no-op."""
+
+    def abort(self, batch: Batch) -> bool:
+        """PLANNED -> ABORTED with the batch's reason; False where it was no longer PLANNED."""
+
+    def mark_cleaned(self, table: str, batch_id: str) -> None:
+        """Note that a dead batch's prefixes are empty."""
+
+    def batch(self, table: str, batch_id: str) -> Batch | None:
+        """Return one batch as it is now."""
+
+    def batches(self, table: str) -> list[Batch]:
+        """Return all batches of the table, oldest first."""
+
+    def inputs(self, table: str, batch_id: str) -> list[Input]:
+        """Return a batch's inputs, in the order in which they were planned."""
+
+
+def live(batches: Sequence[Batch]) -> list[Batch]:
+    """Return the COMMITTED batches that no batch which was ever COMMITTED supersedes."""
+    committed_once = [batch for batch in batches if batch.state in (State.COMMITTED, State.ROLLED_BACK)]
+    superseded = {old for batch in committed_once for old in batch.supersedes}
+    return [batch for batch in batches if batch.state is State.COMMITTED and batch.id not in superseded]
+
+
+def batch_to_json(batch: Batch) -> str:
+    """Return the batch as one line of JSON, keys sorted."""
+    return json.dumps(asdict(batch), sort_keys=True)
+
+
+def batch_from_json(text: str) -> Batch:
+    """Read a batch back; unknown keys of a newer release are refused by the schema version, not here."""
+    values = json.loads(text)
+    for name in ("supersedes", "partitions", "files", "checks"):
+        values[name] = tuple(values[name])
+    return Batch(**{**values, "state": State(values["state"])})
+
+
+def inputs_to_json(inputs: Sequence[Input]) -> str:
+    """Return inputs as a JSON list of rows, in the order of `Input`'s fields."""
+    return json.dumps([[getattr(item, column.name) for column in fields(Input)] for item in inputs])
+
+
+def inputs_from_json(text: str) -> list[Input]:
+    """Read `inputs_to_json` back."""
+    return [Input(*row) for row in json.loads(text)]

@@ -1,0 +1,237 @@
+"""The plan: which files and upstream batches a run would take in, and why; made without writing anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from alur_nb.runtime.csv import CsvFile
+from alur_nb.runtime.dialect import Dialect, inspect
+from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.header import bind
+from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
+from alur_nb.runtime.pipelines import FileSource, NewSource
+from alur_nb.runtime.tables import Table
+from alur_nb.runtime.workspace import Workspace
+
+Status = Literal["new", "changed", "done", "skipped", "same_content", "bad"]
+
+# Heads are read in threads: a listing of 10,000 small files takes 0.4 s rather than 3 s.
+_INSPECT_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedFile:
+    """One file of the listing, and what a run would do with it."""
+
+    file: SourceFile
+    status: Status
+    reason: str | None = None
+    fix: str | None = None
+    csv: CsvFile | None = None
+    """How the file is read; None until it has been inspected."""
+
+    @property
+    def content_hash(self) -> str | None:
+        """SHA-256 of the raw bytes, where they have been read."""
+        return self.csv.inspection.content_hash if self.csv else None
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePlan:
+    """What one `files(..)` source holds for one table."""
+
+    parameter: str
+    source: FileSource
+    contract: Table
+    files: tuple[PlannedFile, ...]
+    warnings: tuple[str, ...] = ()
+
+    def with_status(self, *statuses: Status) -> tuple[PlannedFile, ...]:
+        """Return the files of these statuses, by path."""
+        return tuple(planned for planned in self.files if planned.status in statuses)
+
+    @property
+    def new(self) -> tuple[PlannedFile, ...]:
+        """The files that a run would load."""
+        return self.with_status("new")
+
+    @property
+    def bytes(self) -> int:
+        """Size of the files that a run would load."""
+        return sum(planned.file.size for planned in self.new)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the live batches of a table say of its input files."""
+
+    by_path: Mapping[str, Input]
+    by_hash: Mapping[str, str]
+    """Content hash -> path of a loaded file."""
+
+
+def read_history(ledger: Ledger, table: str) -> History:
+    """Gather the table's input files; *loaded in any live batch* beats *skipped in any live batch*."""
+    by_path: dict[str, Input] = {}
+    by_hash: dict[str, str] = {}
+    for batch in live(ledger.batches(table)):
+        for item in ledger.inputs(table, batch.id):
+            if item.kind != "file":
+                continue
+            known = by_path.get(item.key)
+            if known is None or item.outcome == "loaded" or known.outcome != "loaded":
+                by_path[item.key] = item
+            if item.outcome == "loaded" and item.content_hash:
+                by_hash.setdefault(item.content_hash, item.key)
+    return History(by_path, by_hash)
+
+
+def list_source(workspace: Workspace, target: Table, parameter: str, source: FileSource) -> SourcePlan:
+    """List the source and compare it with the ledger, without opening a file; changed files stay `changed`.
+
+    Raises SourceError where a folder does not exist, LedgerError where the ledger cannot be read.
+    """
+    history = read_history(workspace.ledger, target.qualified_name)
+    return _listed(workspace, target, parameter, source, history)
+
+
+def plan_source(
+    workspace: Workspace, target: Table, parameter: str, source: FileSource, *, use_history: bool = True
+) -> SourcePlan:
+    """Return the full plan of a run: listed, compared, changed files hashed, new files inspected and bound.
+
+    Raises SourceError for a changed file under `on_changed="error"`, and for a bad file under `strict`.
+    """
+    history = read_history(workspace.ledger, target.qualified_name) if use_history else History({}, {})
+    plan = _listed(workspace, target, parameter, source, history)
+    files = [_settle_change(workspace, planned, history, source) for planned in plan.files]
+    files = inspect_files(workspace, files, plan.contract, source)
+    files, warnings = _same_content(files, history, source.same_content)
+    warnings += [note for planned in files for note in _binding_notes(planned)]
+    plan = replace(plan, files=tuple(files), warnings=(*plan.warnings, *warnings))
+    if source.strict:
+        _refuse_bad(plan)
+    return plan
+
+
+def _listed(
+    workspace: Workspace, target: Table, parameter: str, source: FileSource, history: History
+) -> SourcePlan:
+    listed = {file.path: file for pattern in source.patterns for file in workspace.files.list(pattern)}
+    files = tuple(_compared(listed[path], history.by_path.get(path)) for path in sorted(listed))
+    warnings = []
+    if not listed and not history.by_path:
+        warnings.append(f"No file matches {', '.join(source.patterns)}, and {target.qualified_name} is empty.")
+    return SourcePlan(parameter, source, source.contract or target, files, tuple(warnings))
+
+
+def _compared(file: SourceFile, known: Input | None) -> PlannedFile:
+    if known is None:
+        return PlannedFile(file, "new")
+    if known.outcome == "loaded":
+        return PlannedFile(file, "done" if known.version == file.version else "changed")
+    if known.version == file.version:
+        return PlannedFile(file, "skipped", known.reason)
+    return PlannedFile(file, "new")  # a new version of a file that was only skipped has never been loaded
+
+
+def _settle_change(
+    workspace: Workspace, planned: PlannedFile, history: History, source: FileSource
+) -> PlannedFile:
+    if planned.status != "changed":
+        return planned
+    if history.by_path[planned.file.path].content_hash == workspace.files.hash(planned.file):
+        return replace(planned, status="done", reason="touched, but its content is the same")
+    if source.on_changed == "ignore":
+        return replace(planned, status="done", reason="changed after it was loaded: ignored")
+    raise SourceError(
+        f"{planned.file.path} has changed since it was loaded.",
+        fix="Deliver corrections under a new name, or keep what was loaded with "
+        'files(.., on_changed="ignore").',
+    )
+
+
+def inspect_files(
+    workspace: Workspace, files: Sequence[PlannedFile], contract: Table, source: FileSource
+) -> list[PlannedFile]:
+    """Read every new file's bytes once: header, encoding, quotes, hash; a problem makes the file `bad`."""
+    dialect = Dialect.of(source.options)
+
+    def look(planned: PlannedFile) -> PlannedFile:
+        if planned.status != "new":
+            return planned
+        with workspace.files.open(planned.file) as stream:
+            inspection = inspect(stream, planned.file.path, dialect)
+        binding = bind(inspection.header, contract, source.extra_columns)
+        csv = CsvFile(planned.file, inspection, binding)
+        if inspection.problem:
+            return replace(planned, status="bad", reason=inspection.problem, fix=inspection.fix, csv=csv)
+        if binding.problem:
+            return replace(planned, status="bad", reason=binding.problem, fix=binding.fix, csv=csv)
+        return replace(planned, csv=csv)
+
+    with ThreadPoolExecutor(_INSPECT_THREADS) as pool:
+        return list(pool.map(look, files))
+
+
+def _same_content(
+    files: Iterable[PlannedFile], history: History, policy: str
+) -> tuple[list[PlannedFile], list[str]]:
+    """Mark or report files whose bytes came before under another name, in this plan or in a live batch."""
+    seen = dict(history.by_hash)
+    result, warnings = [], []
+    for planned in files:
+        twin = seen.get(planned.content_hash or "")
+        if planned.status == "new" and planned.content_hash:
+            seen.setdefault(planned.content_hash, planned.file.path)
+        if planned.status == "new" and twin is not None and policy == "skip":
+            planned = replace(planned, status="same_content", reason=f"same content as {twin}")
+        elif planned.status == "new" and twin is not None:
+            warnings.append(f"{planned.file.path} has the same content as {twin}: both are loaded.")
+        result.append(planned)
+    return result, warnings
+
+
+def _binding_notes(planned: PlannedFile) -> list[str]:
+    if planned.status != "new" or planned.csv is None:
+        return []
+    notes = []
+    if planned.csv.binding.missing:
+        notes.append(f"{planned.file.path} lacks {', '.join(planned.csv.binding.missing)}: read as null.")
+    if planned.csv.binding.extra:
+        notes.append(f"{planned.file.path} has extra columns, ignored: {', '.join(planned.csv.binding.extra)}.")
+    return notes
+
+
+def _refuse_bad(plan: SourcePlan) -> None:
+    bad = plan.with_status("bad")
+    if not bad:
+        return
+    lines = [f"{planned.file.path}: {planned.reason}" for planned in bad[:10]]
+    more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
+    files = "1 file cannot" if len(bad) == 1 else f"{len(bad)} files cannot"
+    raise SourceError(
+        f"{files} be loaded, so nothing is (strict):\n  " + "\n  ".join(lines) + more,
+        fix=bad[0].fix or "Mend the files, or load the others with files(.., strict=False).",
+    )
+
+
+def new_batches(ledger: Ledger, source: NewSource, target: str) -> list[Batch]:
+    """Return the upstream's live batches with rows that no sealed or committed batch of the target lists."""
+    upstream = source.table.qualified_name
+    taken = {
+        item.version
+        for batch in ledger.batches(target)
+        if batch.state in (State.SEALED, State.COMMITTED)
+        for item in ledger.inputs(target, batch.id)
+        if item.kind == "batch" and item.key == upstream
+    }
+    return [
+        batch
+        for batch in live(ledger.batches(upstream))
+        if batch.id not in taken and batch.counts.get("rows", 0) > 0
+    ]

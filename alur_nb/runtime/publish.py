@@ -1,0 +1,67 @@
+"""Seal, publish, commit, and the recovery of what a run before us left behind.
+
+One decision a batch: before SEAL it can only be thrown away, after it only finished, by anyone, any number of times.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from alur_nb.runtime.ledger import Batch, Input, State
+from alur_nb.runtime.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+
+def seal(workspace: Workspace, batch: Batch, inputs: Sequence[Input]) -> None:
+    """Decide: complete the inputs, then PLANNED -> SEALED. LeaseLostError where another run aborted us."""
+    workspace.ledger.seal(batch, inputs)
+
+
+def finish(workspace: Workspace, table: str, batch_id: str) -> None:
+    """Publish a SEALED batch and commit it; a batch in any other state is left as it is.
+
+    The batch is read first: an unanswered SEAL may have failed, and only what is SEALED is ever shown.
+    """
+    batch = workspace.ledger.batch(table, batch_id)
+    if batch is None or batch.state is not State.SEALED:
+        return
+    workspace.lake.publish(batch)
+    workspace.ledger.commit(batch)
+
+
+def abort(workspace: Workspace, batch: Batch, reason: str) -> None:
+    """Throw a PLANNED batch away: the ledger first, then its staged files."""
+    if workspace.ledger.abort(replace(batch, reason=reason)):
+        clean(workspace, batch)
+
+
+def recover(workspace: Workspace, table: str) -> list[str]:
+    """Bring every unfinished batch of the table to its end, before anything new is planned.
+
+    Returns a line for each batch that was found unfinished.
+    """
+    notes = []
+    for batch in workspace.ledger.batches(table):
+        if batch.state is State.PLANNED:
+            abort(workspace, batch, "its run died before it had decided")
+            notes.append(f"Batch {batch.id} of a run that died was thrown away; its files are planned anew.")
+        elif batch.state is State.SEALED:
+            finish(workspace, table, batch.id)
+            workspace.lake.discard(batch)
+            notes.append(f"Batch {batch.id} of a run that died was finished.")
+    for batch in workspace.ledger.batches(table):
+        if batch.state is State.ABORTED:  # cleaned or not: its run may have gone on writing after it was aborted
+            clean(workspace, batch)
+    for note in notes:
+        log.info("%s: %s", table, note)
+    return notes
+
+
+def clean(workspace: Workspace, batch: Batch) -> None:
+    """Delete what an aborted batch staged, then note that it is gone."""
+    workspace.lake.discard(batch)
+    if not batch.cleaned:
+        workspace.ledger.mark_cleaned(batch.table, batch.id)

@@ -1,0 +1,41 @@
+"""Reading tables back: exactly the rows of the batches that are live at this moment."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alur_nb.runtime.context import get_spark_session
+from alur_nb.runtime.lake import read_parquet, read_rows
+from alur_nb.runtime.ledger import live
+from alur_nb.runtime.project import current_project
+from alur_nb.runtime.rejects import rejects_schema
+from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, table_of
+from alur_nb.runtime.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+def read(table: object, *, metadata: bool = False, workspace: Workspace | None = None) -> DataFrame:
+    """Return a table's committed rows: the contract's columns; `metadata=True` adds `_ingested_at`, `_source_*`.
+
+    `table` is a table class or a declared name (`"orders"`, `"bronze.orders"`). A table without a batch is empty.
+    Raises DeclarationError for an unknown name, LedgerError, StorageError.
+    """
+    known = _declared(table)
+    place = workspace or open_workspace()
+    batches = live(place.ledger.batches(known.qualified_name))
+    return read_rows(get_spark_session(), place.lake, known, batches, metadata=metadata)
+
+
+def read_rejects(table: object, *, workspace: Workspace | None = None) -> DataFrame:
+    """Return a table's rejected rows: `raw, source_file, line_number, column, reason`."""
+    known = _declared(table)
+    place = workspace or open_workspace()
+    spark = get_spark_session()
+    batches = live(place.ledger.batches(known.qualified_name))
+    return read_parquet(spark, place.lake, known.qualified_name + REJECTS_SUFFIX, batches, rejects_schema())
+
+
+def _declared(table: object) -> Table:
+    return current_project().table(table) if isinstance(table, str) else table_of(table)

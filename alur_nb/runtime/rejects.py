@@ -1,0 +1,113 @@
+"""Rejected rows: their raw lines and reasons, staged beside the rows, and what they mean for the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from alur_nb.runtime import csv
+from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime.errors import AuditError, RejectLimitError
+from alur_nb.runtime.lake import read_staged
+from alur_nb.runtime.plan import SourcePlan
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column, DataFrame, Row, SparkSession
+    from pyspark.sql.types import StructType
+
+_EXAMPLES = 5
+_MAX_REASONS = 50
+_RAW_WIDTH = 120
+
+
+def rejects_schema() -> StructType:
+    """Return the columns of a rejects table: `raw, source_file, line_number, column, reason`."""
+    from pyspark.sql.types import LongType, StringType, StructType
+
+    columns = StructType().add("raw", StringType()).add("source_file", StringType()).add("line_number", LongType())
+    return columns.add("column", StringType()).add("reason", StringType())
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """How many rows of a source were rejected, where and why."""
+
+    by_file: Mapping[str, int] = field(default_factory=dict)
+    by_reason: Mapping[str, int] = field(default_factory=dict)
+    """`column: reason`, with the values taken out, -> rows."""
+    examples: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        """Rejected rows in all."""
+        return sum(self.by_file.values())
+
+
+def stage_rejects(spark: SparkSession, plan: SourcePlan, rejected: DataFrame, target_uri: str) -> Rejects:
+    """Write the raw lines and reasons of the rejected rows to `target_uri`, and count them.
+
+    `rejected` holds the fast reading's rejected rows (`_source_file`). The reasons come from a second, independent
+    reading of only these files; AuditError where the two disagree on a file.
+    """
+    by_file = {row[0]: row[1] for row in rejected.groupBy("_source_file").count().collect()}
+    guilty = [item.csv for item in plan.new if item.csv is not None and item.file.path in by_file]
+    csv.explain(spark, guilty, plan.contract, Dialect.of(plan.source.options)).write.mode("append").parquet(target_uri)
+    written = read_staged(spark, target_uri, rejects_schema())
+    staged = written.where(_in_files([file.file.path for file in guilty]))
+    explained = {row[0]: row[1] for row in staged.groupBy("source_file").count().collect()}
+    if explained != by_file:
+        raise AuditError(
+            f"Two readings of the same files disagree: rejected {by_file}, explained {explained}.",
+            fix="Nothing was published. Please report this with the files named above.",
+        )
+    return Rejects(by_file, count_reasons(staged), examples(staged))
+
+
+def count_reasons(rejects: DataFrame) -> dict[str, int]:
+    """Count rejected rows by `column: reason`, most frequent first, quoted values replaced by `..`."""
+    from pyspark.sql import functions as F
+
+    shape = F.regexp_replace("reason", "`[^`]*`", "`..`")
+    named = F.concat_ws(": ", F.col("column"), shape).alias("named")
+    counted = rejects.groupBy(named).count().orderBy(F.desc("count"), "named").limit(_MAX_REASONS)
+    return {row[0]: row[1] for row in counted.collect()}
+
+
+def examples(rejects: DataFrame) -> tuple[str, ...]:
+    """Return the first rejected rows as lines for a message."""
+    rows = rejects.orderBy("source_file", "line_number", "raw").limit(_EXAMPLES).collect()
+    return tuple(_example(row) for row in rows)
+
+
+def _example(row: Row) -> str:
+    line = f", line {row['line_number']}" if row["line_number"] is not None else ""
+    column = f", column {row['column']}" if row["column"] is not None else ""
+    raw = row["raw"] if len(row["raw"]) <= _RAW_WIDTH else row["raw"][:_RAW_WIDTH] + "..."
+    return f"{row['source_file']}{line}{column}: {row['reason']} | {raw}"
+
+
+def judge(plan: SourcePlan, rejects: Rejects, parsed: int) -> None:
+    """Raise AuditError where strict and a row was rejected, RejectLimitError above the source's limit."""
+    if not rejects.rows:
+        return
+    shown = "\n  ".join(rejects.examples)
+    more = "" if rejects.rows <= len(rejects.examples) else f"\n  ... {rejects.rows - len(rejects.examples):,} more"
+    if plan.source.strict:
+        raise AuditError(
+            f"{rejects.rows:,} of {parsed:,} rows do not fit {plan.contract.qualified_name}, so nothing is loaded "
+            f"(strict):\n  {shown}{more}",
+            fix="Mend the files or the table, or load the good rows with files(.., strict=False).",
+        )
+    if rejects.rows > plan.source.reject_limit * parsed:
+        raise RejectLimitError(
+            f"{rejects.rows:,} of {parsed:,} rows were rejected, more than reject_limit={plan.source.reject_limit:g} "
+            f"allows; nothing is loaded:\n  {shown}{more}",
+            fix="Mend the files or the table, or raise reject_limit.",
+        )
+
+
+def _in_files(paths: Sequence[str]) -> Column:
+    from pyspark.sql import functions as F
+
+    return F.col("source_file").isin(list(paths))

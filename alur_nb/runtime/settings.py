@@ -1,0 +1,226 @@
+"""Where a project is and what its environments are: `alur.toml` beside the notebooks, all of it optional."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from alur_nb.runtime.errors import Place, SettingsError, suggest
+
+SETTINGS_FILE = "alur.toml"
+LOCAL = "local"
+DEFAULT_NOTEBOOKS = ("*.ipynb", "notebooks/*.ipynb")
+GLUE_VERSIONS = ("5.1", "5.0", "6.0")
+ENCRYPTIONS = ("aws-managed", "customer-key")
+EXECUTION_CLASSES = ("STANDARD", "FLEX")
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """One place that a project runs in; `local` is the embedded lake and always exists."""
+
+    name: str
+    landing: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    region: str | None = None
+    account_id: str | None = None
+    bucket: str | None = None
+    create_landing: bool = False
+    glue_version: str = "5.1"
+    worker_type: str = "G.1X"
+    number_of_workers: int = 2
+    execution_class: str = "STANDARD"
+    timeout_minutes: int = 60
+    max_retries: int = 0
+    encryption: str = "aws-managed"
+    backend: Mapping[str, Any] = field(default_factory=dict)
+    alarm_email: str | None = None
+    log_retention_days: int = 30
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the embedded lake rather than an AWS account."""
+        return self.name == LOCAL
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `alur.toml` says, checked, with every default filled in."""
+
+    root: Path
+    project_name: str
+    notebooks: tuple[str, ...] = DEFAULT_NOTEBOOKS
+    modules: tuple[str, ...] = ()
+    default_env: str | None = None
+    environments: Mapping[str, Environment] = field(default_factory=dict)
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def environment(self, name: str | None) -> Environment:
+        """Return the named environment; without a name the only one, or the project's default.
+
+        Raises SettingsError for an unknown name, and where none is named and several exist.
+        """
+        deployed = [known for known in self.environments if known != LOCAL]
+        if name is None:
+            name = self.default_env or (deployed[0] if len(deployed) == 1 else None)
+        if name is None:
+            known = ", ".join(deployed) or "none"
+            fix = "Name one with --env, or write [project] default_env in alur.toml."
+            if not deployed:
+                fix = f'Add [env.dev] with landing = "s3://..." to {self.root / SETTINGS_FILE}.'
+            raise SettingsError(f"No environment is named; the project's environments: {known}.", fix=fix)
+        if name not in self.environments:
+            raise SettingsError(
+                f"There is no environment `{name}`{suggest(name, self.environments)}.",
+                fix=f"Known: {', '.join(self.environments)}. Add [env.{name}] to {self.root / SETTINGS_FILE}.",
+            )
+        return self.environments[name]
+
+
+def find_root(start: Path | None = None) -> Path:
+    """Return the folder of the nearest `alur.toml` at or above `start`, else `start` itself."""
+    here = (start or Path.cwd()).resolve()
+    for folder in (here, *here.parents):
+        if (folder / SETTINGS_FILE).is_file():
+            return folder
+    return here
+
+
+def load_settings(start: Path | None = None) -> Settings:
+    """Read the project's settings; without a file every default holds.
+
+    Raises SettingsError for TOML that does not parse, an unknown key or a wrong type.
+    """
+    root = find_root(start)
+    path = root / SETTINGS_FILE
+    if not path.is_file():
+        return Settings(root, root.name or "alur", environments=_environments(root, {}, {}, path))
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{SETTINGS_FILE} is not valid TOML: {error}.", place=Place(file=str(path))) from error
+    _refuse_unknown(document, ("project", "defaults", "env", "profiles"), "", path)
+    project = document.get("project", {})
+    _refuse_unknown(project, ("name", "notebooks", "modules", "default_env"), "project", path)
+    return Settings(
+        root=root,
+        project_name=_text(project.get("name", root.name), "project.name", path),
+        notebooks=_texts(project.get("notebooks", DEFAULT_NOTEBOOKS), "project.notebooks", path),
+        modules=_texts(project.get("modules", ()), "project.modules", path),
+        default_env=project.get("default_env"),
+        environments=_environments(root, document.get("defaults", {}), document.get("env", {}), path),
+        profiles=document.get("profiles", {}),
+    )
+
+
+def session_conf(environment: Environment) -> dict[str, str]:
+    """Return the Spark settings that decide what is read and written, the same locally and on Glue."""
+    conf = {
+        # Bad dates are rejected, not guessed: LEGACY accepts 2024-02-30, EXCEPTION aborts the whole job.
+        "spark.sql.legacy.timeParserPolicy": "CORRECTED",
+        "spark.sql.session.timeZone": "UTC",
+        # A pruned CSV read does not see wrong field counts (Spark docs, sql-data-sources-csv, `mode`).
+        "spark.sql.csv.parser.columnPruning.enabled": "false",
+        # Timestamps that Athena and other engines read; Spark's default INT96 is deprecated.
+        "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+        # A job commit renames once, at the end; version 2 shows half a write (Hadoop, FileOutputCommitter).
+        "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",
+        "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        # Accepted and rejected rows are written side by side by one task, without a sort in between.
+        "spark.sql.maxConcurrentOutputFileWriters": "2",
+        # Small landing files are packed together: 10,000 files of 1 KB take 2 s rather than 7 s.
+        "spark.sql.files.openCostInBytes": "65536",
+        "spark.sql.ansi.enabled": "false",
+        "spark.sql.adaptive.enabled": "true",
+    }
+    if environment.is_local:
+        conf |= _LAPTOP_CONF
+    return conf
+
+
+# Only what a laptop needs: no UI port, no network but loopback, few shuffle partitions for small data.
+_LAPTOP_CONF = {
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.driver.memory": "2g",
+    "spark.sql.shuffle.partitions": "8",
+    "spark.sql.catalogImplementation": "in-memory",
+}
+
+
+def _environments(
+    root: Path, defaults: Mapping[str, Any], named: Mapping[str, Any], path: Path
+) -> Mapping[str, Environment]:
+    known = [f.name for f in dataclasses.fields(Environment) if f.name != "name"]
+    _refuse_unknown(defaults, known, "defaults", path)
+    environments = {LOCAL: Environment(LOCAL, landing=str(root / "data"))}
+    _refuse_unknown(named, named if isinstance(named, Mapping) else (), "env", path)
+    for name, table in named.items():
+        _refuse_unknown(table, known, f"env.{name}", path)
+        values = {**defaults, **table}
+        _check_environment(name, values, path)
+        if name == LOCAL:
+            values["landing"] = str(root / values.get("landing", "data"))
+        environments[name] = Environment(name, **values)
+    return MappingProxyType(environments)
+
+
+def _check_environment(name: str, values: Mapping[str, Any], path: Path) -> None:
+    wanted = {f.name: f.type for f in dataclasses.fields(Environment)}
+    for key, value in values.items():
+        kinds: tuple[type, ...] = (str,)
+        if wanted[key] == "int":
+            kinds = (int,)
+        elif wanted[key] == "bool":
+            kinds = (bool,)
+        elif wanted[key].startswith("Mapping"):
+            kinds = (dict,)
+        if not isinstance(value, kinds) or (kinds == (int,) and isinstance(value, bool)):
+            raise SettingsError(
+                f"[env.{name}] {key} = {value!r} must be a {kinds[0].__name__}.", place=Place(file=str(path))
+            )
+    choices = (
+        ("glue_version", GLUE_VERSIONS),
+        ("encryption", ENCRYPTIONS),
+        ("execution_class", EXECUTION_CLASSES),
+    )
+    for key, allowed in choices:
+        if key in values and values[key] not in allowed:
+            raise SettingsError(
+                f"[env.{name}] {key} = {values[key]!r} is unknown{suggest(str(values[key]), allowed)}.",
+                place=Place(file=str(path)),
+                fix=f"Use one of: {', '.join(allowed)}.",
+            )
+
+
+def _refuse_unknown(table: object, known: Iterable[str], name: str, path: Path) -> None:
+    section = f"[{name}]" if name else "the file"
+    if not isinstance(table, Mapping):
+        raise SettingsError(f"{section} must be a table of keys.", place=Place(file=str(path)))
+    known = list(known)
+    for key in table:
+        if key not in known:
+            raise SettingsError(
+                f"Unknown key `{key}` in {section}{suggest(key, known)}.",
+                place=Place(file=str(path)),
+                fix=f"Known keys: {', '.join(known)}.",
+            )
+
+
+def _text(value: object, key: str, path: Path) -> str:
+    if not isinstance(value, str):
+        raise SettingsError(f"{key} = {value!r} must be text.", place=Place(file=str(path)))
+    return value
+
+
+def _texts(value: object, key: str, path: Path) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
+        raise SettingsError(f"{key} = {value!r} must be a list of texts.", place=Place(file=str(path)))
+    return tuple(value)
