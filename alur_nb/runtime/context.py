@@ -106,12 +106,12 @@ def _start_session(environment: Environment) -> SparkSession:
     log.info("Starting Spark on %s", java)
     os.environ["JAVA_HOME"] = str(java.path)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    quiet = (Path(__file__).parent / "log4j2.properties").as_uri()
     builder = SparkSession.builder.master("local[*]").appName("alur-nb")
+    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={quiet}")
     for key, value in session_conf(environment).items():
         builder = builder.config(key, value)
-    session = builder.getOrCreate()
-    session.sparkContext.setLogLevel("ERROR")
-    return session
+    return builder.getOrCreate()
 
 
 def java_home() -> JavaHome:

@@ -2,8 +2,9 @@
 
 The grammar is the one that AWS documents, no more:
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html (fields, wildcards, limits)
-https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html (time zones and daylight saving: a time
-that the clock skips does not fire, a time that it repeats fires once)
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html (six fields, `6L`, time zones)
+https://repost.aws/knowledge-center/eventbridge-scheduler-adjust-dst (a time that the clock skips does not fire, a
+time that it repeats fires once)
 """
 
 from __future__ import annotations

@@ -253,7 +253,8 @@ def _field_for(value: object) -> str:
         return name
     if name in known:
         return known[name]
-    made = name.removesuffix("()").removesuffix("Type").capitalize() + "Field"
+    word = re.match(r"\w*", name.strip())
+    made = (word[0] if word else "").removesuffix("Type").capitalize() + "Field"
     return {"BigintField": "LongField", "IntField": "IntegerField", "TextField": "StringField"}.get(made) or (
         made if made in _field_class_names() else "StringField"
     )

@@ -52,7 +52,7 @@ def test_tables_are_found_by_layer_and_by_bare_name_where_that_is_unique(project
     table("Late", GoldTable)
     assert project.table("orders") == project.table("bronze.orders") == table_of(orders)
     assert project.table("bronze.late") == table_of(late)
-    with pytest.raises(DeclarationError, match="`late` is the name of 2 tables: bronze.late, gold.late"):
+    with pytest.raises(DeclarationError, match=r"`late` is the name of 2 tables: bronze\.late, gold\.late"):
         project.table("late")
     with pytest.raises(DeclarationError, match=r"no table `ordrs` \(did you mean `orders`\?\)"):
         project.table("ordrs")

@@ -296,6 +296,7 @@ BODIES = [
     ("x = int", "not a field", "x = LongField()"),
     ("x = 'bigint'", "`x` is 'bigint'", "x = LongField()"),
     ("x = 'timestamp'", "`x` is 'timestamp'", "x = TimestampField()"),
+    ("x = 'decimal(10,2)'", "not a field", "x = DecimalField()"),
     ("x: str", "`x: str` gives no field", "x = StringField()"),
     ("x: DecimalField", "an annotation is no column", "x = DecimalField()"),
     ("x = None", "`x` is None, not a field", "x = StringField()"),

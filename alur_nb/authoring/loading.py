@@ -1,0 +1,91 @@
+"""What a project's notebooks and modules declare, by executing their declaration cells in this process."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import linecache
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from alur_nb.authoring.declarations import declaration_cells
+from alur_nb.authoring.notebook import Cell, Code, MagicCell, read_notebook, split_cell
+from alur_nb.authoring.operate import project_notebooks
+from alur_nb.authoring.unfold import unfold
+from alur_nb.runtime.errors import AlurError, NotebookError, Place
+from alur_nb.runtime.project import Origin, Project, use_project
+from alur_nb.runtime.settings import Settings
+
+
+def load_project(settings: Settings) -> Project:
+    """Return a registry with everything that the project's notebooks and modules declare.
+
+    Each notebook has a namespace of its own. Raises NotebookError with the cell and line that failed.
+    """
+    project = Project()
+    if str(settings.root) not in sys.path:
+        sys.path.insert(0, str(settings.root))  # modules beside the notebooks are imported as in Jupyter
+    with use_project(project):
+        for module in settings.modules:
+            _import(module, settings)
+        for path in project_notebooks(settings):
+            declare_notebook(path, project, settings.root)
+    return project
+
+
+def declare_notebook(path: Path, project: Project, root: Path) -> dict[str, Any]:
+    """Execute a notebook's declaration cells into `project`, and return the namespace that they filled."""
+    label = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+    notebook = read_notebook(path)
+    # A notebook's cells run as `__main__`, there as here: what they declare belongs to their cell, not to a module.
+    namespace = ModuleType("__main__").__dict__
+
+    def unfolded(magic: MagicCell) -> str:
+        return unfold(magic.name, magic.line, magic.body, project, namespace)
+
+    for cell in declaration_cells(notebook, unfolded):
+        with project.declaring(Origin(f"{label}, cell {cell.number}", cell.cell_id)):
+            for code in split_cell(cell, unfolded, label).codes:
+                _execute(code, cell, label, namespace)
+    return namespace
+
+
+def _execute(code: Code, cell: Cell, notebook: str, namespace: dict[str, Any]) -> None:
+    """Run a cell's Python without its other magics; what it raises is told with its cell and line."""
+    name = f"<{notebook}, cell {cell.number}>"
+    linecache.cache[name] = (len(code.text), None, code.text.splitlines(keepends=True), name)
+    python = [node for node in code.tree.body if not ast.unparse(node).startswith("get_ipython()")]
+    try:
+        exec(compile(ast.Module(python, []), name, "exec"), namespace)
+    except AlurError as error:
+        error.place = error.place or Place(notebook=notebook, cell=cell.number)
+        raise
+    # The cell is the user's code: whatever it raises is told with its place, as a failing declaration.
+    except Exception as error:
+        raise NotebookError(
+            f"{type(error).__name__}: {error}",
+            place=Place(notebook=notebook, cell=cell.number, line=_line(error, name)),
+            fix="Run the cell in Jupyter to see it fail, mend it, and save the notebook.",
+        ) from error
+
+
+def _line(error: BaseException, name: str) -> int | None:
+    line, traceback = None, error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == name:
+            line = traceback.tb_lineno
+        traceback = traceback.tb_next
+    return line
+
+
+def _import(module: str, settings: Settings) -> None:
+    name = module.removesuffix(".py").replace("/", ".")
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise NotebookError(
+            f"[project] modules names `{module}`, which cannot be imported: {error}.",
+            fix=f"Modules are looked for in {settings.root}.",
+        ) from error

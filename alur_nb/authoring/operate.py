@@ -1,0 +1,183 @@
+"""The operations, one function each: notebook, terminal and scripts call these and nothing below them."""
+
+from __future__ import annotations
+
+import builtins
+import os
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from alur_nb.runtime.errors import NotYetSupportedError, SettingsError
+from alur_nb.runtime.project import Problem, Project, current_project
+from alur_nb.runtime.report import RunReport
+from alur_nb.runtime.runner import Event, run_pipelines
+from alur_nb.runtime.settings import LOCAL, Settings, load_settings
+from alur_nb.runtime.workspace import Workspace, open_workspace
+
+if TYPE_CHECKING:
+    from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.preview import Preview
+
+Selection = str | Sequence[str] | Callable[..., object]
+"""A pipeline's name, several, or `all` (the builtin, or the word)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """What `check` found: problems that stop a run or an export, warnings, and parts of a later release."""
+
+    pipelines: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing of severity `error` was found."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold."""
+        problems = [
+            {"severity": p.severity, "subject": p.subject, "message": p.message, "fix": p.fix} for p in self.problems
+        ]
+        return {"ok": self.ok, "tables": list(self.tables), "pipelines": list(self.pipelines), "problems": problems}
+
+    def __str__(self) -> str:
+        head = f"{len(self.tables)} tables, {len(self.pipelines)} pipelines: {'ok' if self.ok else 'not ok'}"
+        lines = [head]
+        for problem in self.problems:
+            lines.append(f"{problem.severity}: {problem.message}")
+            if problem.fix:
+                lines.append(f"  next: {problem.fix}")
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def run(
+    name: Selection = builtins.all,
+    env: str = LOCAL,
+    *,
+    upstream: bool = False,
+    downstream: bool = False,
+    since: str | None = None,
+    until: str | None = None,
+    files: str | None = None,
+    full: bool = False,
+    project: Project | None = None,
+    workspace: Workspace | None = None,
+    run_id: str | None = None,
+    cancelled: threading.Event | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> RunReport:
+    """Run one pipeline, several, or `all`, each loading only what its table has not taken in yet.
+
+    A failed pipeline is in the report, and skips what depends on it; raises DeclarationError for an unknown name
+    or a cycle, SettingsError for an unknown environment, NotYetSupportedError for `since`, `until`, `files`, `full`.
+    """
+    for option, value in (("since", since), ("until", until), ("files", files), ("full", full)):
+        if value:
+            raise NotYetSupportedError(
+                f"run({option}=..) comes with a later release.", fix="Leave it out: new files are loaded, once."
+            )
+    known = project or current_project()
+    place = workspace or open_workspace(env=env)
+    names = selected(known, name, upstream=upstream, downstream=downstream)
+    return run_pipelines(
+        place, known, names, run_id=run_id or uuid.uuid4().hex, cancelled=cancelled, on_event=on_event
+    )
+
+
+def selected(
+    project: Project, name: Selection, *, upstream: bool = False, downstream: bool = False
+) -> tuple[str, ...]:
+    """Return the pipelines that a name, several names or `all` stand for, in the DAG's order."""
+    if name is builtins.all or name == "all":
+        return project.order()
+    if callable(name):
+        name = project.pipeline(getattr(name, "name", getattr(name, "__name__", str(name)))).name
+    names = [name] if isinstance(name, str) else list(name)
+    wanted = set(names)
+    for one in names:
+        project.pipeline(one)
+        wanted |= set(project.upstream(one)) if upstream else set()
+        wanted |= set(project.downstream(one)) if downstream else set()
+    return project.order(wanted)
+
+
+def preview(
+    name: str,
+    rows: int = 20,
+    sample_rows: int = 10_000,
+    files: int = 3,
+    *,
+    project: Project | None = None,
+    workspace: Workspace | None = None,
+) -> Preview:
+    """Show what a run of the pipeline would do, from samples of its sources; nothing is written.
+
+    Raises DeclarationError, SourceError, LedgerError; bad rows and bad files are in the preview, never raised.
+    """
+    from alur_nb.authoring import preview as previewing
+
+    known = project or current_project()
+    return previewing.preview(
+        workspace or open_workspace(), known, name, rows=rows, sample_rows=sample_rows, files=files
+    )
+
+
+def check(*, project: Project | None = None) -> CheckReport:
+    """Check names, contracts, the DAG and crons of what is declared; reads no data and starts no Spark."""
+    known = project or current_project()
+    return CheckReport(tuple(sorted(known.pipelines)), tuple(sorted(known.tables)), known.problems())
+
+
+def export(
+    notebook: str | Path | None = None,
+    env: str | None = None,
+    out: str | Path | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    project: Project | None = None,
+) -> Bundle:
+    """Write the notebook's pipelines as Glue job scripts with their Terraform; the same input gives the same bytes.
+
+    Without `notebook` the project's only one, or the one that this kernel belongs to. Raises ExportError with the
+    cell to mend, SettingsError where the environment lacks what the bundle needs.
+    """
+    from alur_nb.authoring import bundle
+
+    path = find_notebook(load_settings(), notebook)
+    return bundle.export(path, env=env, out=Path(out) if out else None, parameters=dict(parameters or {}))
+
+
+def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Path:
+    """Return the notebook that is meant: the named one, this kernel's, or the project's only one."""
+    if notebook is not None:
+        path = Path(notebook).resolve()
+        if not path.is_file():
+            raise SettingsError(f"There is no notebook {notebook}.", fix="Give the path of a saved .ipynb file.")
+        return path
+    # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
+    session = Path(os.environ.get("JPY_SESSION_NAME", ""))
+    if session.suffix == ".ipynb" and session.is_file():
+        return session.resolve()
+    found = project_notebooks(settings)
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(path.relative_to(settings.root).as_posix() for path in found) or "none"
+    raise SettingsError(
+        f"It is not clear which notebook is meant; the project has: {listed}.",
+        fix="Name it: --notebook PATH, or export('PATH').",
+    )
+
+
+def project_notebooks(settings: Settings) -> list[Path]:
+    """Return the project's notebooks, by path; checkpoints and hidden folders are left out."""
+    found = {path for pattern in settings.notebooks for path in settings.root.glob(pattern)}
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts[1:]))
