@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any
 from alur_nb.runtime.errors import NotYetSupportedError, SettingsError
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
-from alur_nb.runtime.runner import Event, run_pipelines
 from alur_nb.runtime.settings import LOCAL, Settings, load_settings
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.preview import Preview
+    from alur_nb.runtime.runner import Event
 
 Selection = str | Sequence[str] | Callable[..., object]
 """A pipeline's name, several, or `all` (the builtin, or the word)."""
@@ -85,6 +85,8 @@ def run(
             raise NotYetSupportedError(
                 f"run({option}=..) comes with a later release.", fix="Leave it out: new files are loaded, once."
             )
+    from alur_nb.runtime.runner import run_pipelines
+
     known = project or current_project()
     place = workspace or open_workspace(env=env)
     names = selected(known, name, upstream=upstream, downstream=downstream)
@@ -143,7 +145,6 @@ def export(
     out: str | Path | None = None,
     *,
     parameters: Mapping[str, Any] | None = None,
-    project: Project | None = None,
 ) -> Bundle:
     """Write the notebook's pipelines as Glue job scripts with their Terraform; the same input gives the same bytes.
 
@@ -154,6 +155,16 @@ def export(
 
     path = find_notebook(load_settings(), notebook)
     return bundle.export(path, env=env, out=Path(out) if out else None, parameters=dict(parameters or {}))
+
+
+def export_differences(
+    notebook: str | Path | None = None, env: str | None = None, out: str | Path | None = None
+) -> tuple[str, ...]:
+    """Return the files in which the bundle on disk differs from what the saved notebook gives; for CI."""
+    from alur_nb.authoring import bundle
+
+    path = find_notebook(load_settings(), notebook)
+    return bundle.check_bundle(path, env=env, out=Path(out) if out else None).changed_files
 
 
 def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Path:

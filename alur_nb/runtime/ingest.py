@@ -96,7 +96,8 @@ class OpenBatch:
         if inputs:
             self.plan(inputs)
         files = [item.csv for item in plan.new if item.csv is not None]
-        read = csv.read(self.spark, files, plan.contract, Dialect.of(plan.source.options))
+        with storage_errors("the landing files"):  # Spark looks for the files when it is told of them
+            read = csv.read(self.spark, files, plan.contract, Dialect.of(plan.source.options))
         frame = with_metadata(read, plan.source.source_system, self.started_at, custom)
         if not files:
             return frame.drop("_rejected", *exclude)

@@ -1,0 +1,263 @@
+"""Bad input: a clear error with the next step, nothing lost, never a traceback of ours; one test each."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame
+
+from alur_nb import BronzeTable, DoubleField, IntegerField, StringField, files, new, pipeline, read
+from alur_nb.runtime.errors import AlurError, DeclarationError, NotebookError
+from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.project import Project
+from alur_nb.runtime.report import PipelineRun
+from alur_nb.runtime.runner import run_pipelines
+from alur_nb.runtime.workspace import Workspace
+from tests.conftest import Land
+
+GOOD = "id,amount\n1,2.5\n"
+
+
+@pytest.fixture
+def orders(project: Project, spark: object) -> type:
+    class OrdersBronze(BronzeTable):
+        id = IntegerField(nullable=False)
+        amount = DoubleField()
+
+    @pipeline(sources={"orders": files("orders/*")}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    return OrdersBronze
+
+
+def go(workspace: Workspace, project: Project) -> PipelineRun:
+    (run,) = run_pipelines(workspace, project, ["ingest_orders"]).runs
+    return run
+
+
+def assert_told(run: PipelineRun, *fragments: str) -> None:
+    """The run failed with an error of ours that says what, where and what next."""
+    assert run.state == "failed"
+    assert isinstance(run.error, AlurError), repr(run.error)
+    assert run.error.fix
+    for fragment in fragments:
+        assert fragment in str(run.error_text)
+
+
+def loaded_after(workspace: Workspace, project: Project, table: type) -> list[int]:
+    assert go(workspace, project).state == "loaded"
+    return sorted(row["id"] for row in read(table).collect())
+
+
+@pytest.mark.parametrize(
+    ("content", "fragments"),
+    [
+        (b"amount\n2.5\n", ("orders/bad.csv", "id")),
+        (b"id,amount,colour\n1,2.5,red\n", ("orders/bad.csv", "colour", "extra_columns")),
+        (b"", ("orders/bad.csv", "0 bytes")),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00", ("orders/bad.csv",)),
+        (b'id,amount\n1,"2.5\n2,3\n', ("orders/bad.csv", "quote", "line 2")),
+        ("id,amount\n1,2\né,3\n".encode("latin-1"), ("orders/bad.csv", "utf-8", "line 3")),
+        (b"id,ID,amount\n1,1,2\n", ("orders/bad.csv", "id")),
+    ],
+    ids=["column missing", "column unknown", "empty", "binary", "open quote", "not UTF-8", "column twice"],
+)
+def test_a_bad_file_holds_the_batch_back_and_is_named(
+    workspace: Workspace, project: Project, land: Land, orders: type, content: bytes, fragments: tuple[str, ...]
+) -> None:
+    land("orders/good.csv", GOOD)
+    bad = land("orders/bad.csv", content)
+    assert_told(go(workspace, project), *fragments)
+    bad.unlink()
+    assert loaded_after(workspace, project, orders) == [1]
+
+
+def test_a_wrong_type_names_line_column_and_value(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    bad = land("orders/bad.csv", "id,amount\n1,2.5\n517.0,3\n")
+    assert_told(go(workspace, project), "orders/bad.csv, line 3, column id", "517.0")
+    bad.write_text(GOOD)
+    assert loaded_after(workspace, project, orders) == [1]
+
+
+def test_a_damaged_gzip_is_named(workspace: Workspace, project: Project, land: Land, orders: type) -> None:
+    path = land("orders/bad.csv.gz", GOOD * 50)
+    path.write_bytes(path.read_bytes()[:-12])
+    assert_told(go(workspace, project), "orders/bad.csv.gz")
+    path.write_bytes(gzip.compress(GOOD.encode()))
+    assert loaded_after(workspace, project, orders) == [1]
+
+
+def test_a_header_alone_is_no_rows(workspace: Workspace, project: Project, land: Land, orders: type) -> None:
+    land("orders/none.csv", "id,amount\n")
+    run = go(workspace, project)
+    assert (run.state, run.rows, run.files) == ("loaded", 0, 1)
+
+
+def test_an_empty_folder_is_nothing_new_with_a_warning(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    (workspace.settings.root / "data/orders").mkdir()
+    run = go(workspace, project)
+    assert run.state == "nothing new"
+    assert any("No file matches" in warning for warning in run.warnings)
+
+
+def test_a_folder_that_does_not_exist_is_an_error(workspace: Workspace, project: Project, orders: type) -> None:
+    assert_told(go(workspace, project), "data/orders does not exist", "Create it")
+
+
+class Faulty:
+    """Passes every call on; before the named one it does something else first."""
+
+    def __init__(self, inner: object, **faults: Callable[..., None]) -> None:
+        self._inner, self._faults = inner, faults
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name not in self._faults:
+            return found
+
+        def call(*args: object, **kwargs: object) -> object:
+            self._faults[name](*args, **kwargs)
+            return found(*args, **kwargs)
+
+        return call
+
+
+def test_a_file_deleted_between_plan_and_read(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    path = land("orders/1.csv", GOOD)
+
+    def delete(*_: object, **__: object) -> None:
+        path.unlink(missing_ok=True)
+
+    broken: Any = replace(workspace, ledger=Faulty(workspace.ledger, plan=delete))
+    assert_told(go(broken, project), "Run again")
+    assert read(orders).count() == 0
+    land("orders/1.csv", GOOD)
+    assert loaded_after(workspace, project, orders) == [1]
+
+
+def test_a_file_changed_while_it_is_read(workspace: Workspace, project: Project, land: Land, orders: type) -> None:
+    path = land("orders/1.csv", GOOD)
+
+    def rewrite(file: SourceFile) -> None:
+        path.write_text(GOOD + "2,3\n")
+
+    broken: Any = replace(workspace, files=Faulty(workspace.files, stat=rewrite))
+    assert_told(go(broken, project), "orders/1.csv changed while it was read")
+    assert loaded_after(workspace, project, orders) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("error", "fragment"),
+    [(OSError(28, "No space left on device"), "no space left"), (PermissionError(13, "Permission denied"), "may not write")],
+)
+@pytest.mark.parametrize("step", ["staged_files", "publish"])
+def test_no_space_and_no_permission(
+    workspace: Workspace, project: Project, land: Land, orders: type, step: str, error: OSError, fragment: str
+) -> None:
+    from alur_nb.runtime.lake import storage_errors
+
+    land("orders/1.csv", GOOD)
+
+    def fail(*_: object) -> None:
+        with storage_errors("the lake"):
+            raise error
+
+    broken: Any = replace(workspace, lake=Faulty(workspace.lake, **{step: fail}))
+    assert_told(go(broken, project), fragment)
+    again = go(workspace, project)
+    assert again.state in ("loaded", "nothing new")
+    assert [row["id"] for row in read(orders).collect()] == [1]
+
+
+def test_an_unreadable_ledger_refuses_to_run(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    land("orders/1.csv", GOOD)
+    workspace.lake_root.mkdir()
+    (workspace.lake_root / "state.db").write_bytes(b"not a database, and long enough to be read as one" * 30)
+    assert_told(go(workspace, project), "state.db", "never delete")
+
+
+def test_a_cycle_is_named(workspace: Workspace, project: Project) -> None:
+    class ABronze(BronzeTable):
+        id = IntegerField()
+
+    class BBronze(BronzeTable):
+        id = IntegerField()
+
+    @pipeline(sources={"a": new(ABronze)}, target=BBronze)
+    def to_b(a: DataFrame) -> DataFrame:
+        return a
+
+    @pipeline(sources={"b": new(BBronze)}, target=ABronze)
+    def to_a(b: DataFrame) -> DataFrame:
+        return b
+
+    with pytest.raises(DeclarationError, match="to_a -> to_b -> to_a") as caught:
+        run_pipelines(workspace, project)
+    assert caught.value.fix
+
+
+def test_only_plain_reads_into_an_append_target(project: Project) -> None:
+    class ABronze(BronzeTable):
+        id = IntegerField()
+
+    class BBronze(BronzeTable):
+        id = IntegerField()
+
+    with pytest.raises(DeclarationError) as caught:
+
+        @pipeline(sources={"a": ABronze}, target=BBronze)
+        def copy_a(a: DataFrame) -> DataFrame:
+            return a
+
+    assert "new(" in str(caught.value)
+    assert "primary_key" in str(caught.value)
+
+
+def test_sql_over_an_undeclared_table_suggests(project: Project) -> None:
+    from alur_nb.authoring.unfold import unfold
+
+    class OrdersBronze(BronzeTable):
+        id = IntegerField()
+        note = StringField()
+
+    class CopyBronze(BronzeTable):
+        id = IntegerField()
+
+    with pytest.raises((NotebookError, DeclarationError), match="did you mean") as caught:
+        unfold("alur_pipeline", "copy_orders --target CopyBronze", "SELECT id FROM new(ordres)", project)
+    assert "orders" in str(caught.value)
+
+
+def test_a_name_bound_in_two_cells_names_both(tmp_path: Path) -> None:
+    import nbformat
+
+    from alur_nb.authoring.notebook import read_notebook
+    from alur_nb.authoring.slicing import slice_pipelines
+
+    table = "from alur_nb import *\nclass OrdersBronze(BronzeTable):\n    id = IntegerField()"
+    cells = ["limit = 1", "limit = 2", table.replace("import *", "import BronzeTable, IntegerField, files, pipeline")]
+    cells.append(
+        "@pipeline(sources={'orders': files('o/*')}, target=OrdersBronze)\n"
+        "def ingest(orders):\n    return orders.limit(limit)"
+    )
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+    (tmp_path / "x.ipynb").write_text(nbformat.writes(book))
+    with pytest.raises(NotebookError) as caught:
+        slice_pipelines(read_notebook(tmp_path / "x.ipynb"), {"ingest": "ingest"}, lambda magic: magic.body or "")
+    assert "limit" in str(caught.value)
+    assert "cell 1" in str(caught.value)
+    assert "cell 2" in str(caught.value)
