@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import StringType, StructField, StructType
+from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from alur_nb.runtime.csv_explain import explain_files
 from alur_nb.runtime.csv_text import (
@@ -22,11 +22,11 @@ from alur_nb.runtime.csv_text import (
     layout_of,
     text_frame,
 )
-from alur_nb.runtime.csv_values import value
+from alur_nb.runtime.csv_values import offence, value
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.tables import Table
-from alur_nb.runtime.types import Field, StringField
+from alur_nb.runtime.types import Field
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,7 +39,7 @@ REJECTED = "_rejected"
 def read(spark: SparkSession, files: Sequence[CsvFile], contract: Table, dialect: Dialect) -> DataFrame:
     """Return the files' rows: the contract's file columns in order, `_source_file`, and `_rejected`, never null.
 
-    A rejected row has nulls for the values that were not accepted. Raises SourceError for a file that Spark cannot
+    The values of a rejected row are of no use. Raises SourceError for a file that Spark cannot
     open under its name, SettingsError for a session that would shift times.
     """
     check_session(spark)
@@ -74,56 +74,30 @@ def _read_layout(
     spark: SparkSession, layout: Layout, files: Sequence[CsvFile], contract: Table, dialect: Dialect
 ) -> DataFrame:
     texts = text_frame(spark, layout, [item.file for item in files], dialect)
-    positions = {column: index for index, column in enumerate(layout.columns) if column is not None}
     fields = contract.file_columns
-    values = {
-        name: value(field, f"c{positions[name]}") if name in positions else _null(field)
+    sources = {column: f"c{index}" for index, column in enumerate(layout.columns) if column is not None}
+    # In two steps, so that a value is computed once though it is also checked.
+    values = [value(fields[name], source).alias(f"v{source}") for name, source in sources.items()]
+    valued = texts.select("*", *values)
+    columns = [
+        (F.col(f"v{sources[name]}") if name in sources else F.lit(None).cast(field.ddl)).alias(name)
         for name, field in fields.items()
-    }
-    # In two steps, so that a value that is also checked is computed once.
-    step = texts.select(
-        "*",
-        *(values[name].alias(f"v{index}") for index, name in enumerate(fields) if _is_checked(fields[name])),
-    )
-    out: list[Column] = []
-    bad: list[Column] = [F.col(RAW).isNotNull()]
-    for index, (name, field) in enumerate(fields.items()):
-        column = F.col(f"v{index}") if _is_checked(field) else values[name]
-        out.append(column.alias(name))
-        if name in positions:
-            bad.extend(_offence(field, column, F.col(f"c{positions[name]}"), dialect))
-    if len(bad) == 1:
-        # Spark refuses to read the raw record alone; NUL is in no file, so this never holds.
-        bad.append(F.coalesce(F.col("c0") == NO_TEXT, F.lit(False)))
-    return step.select(*out, F.col(SOURCE_FILE), reduce(or_, bad).alias(REJECTED))
+    ]
+    return valued.select(*columns, F.col(SOURCE_FILE), _rejected(fields, sources, dialect).alias(REJECTED))
 
 
-def _is_checked(field: Field) -> bool:
-    return not isinstance(field, StringField)
-
-
-def _null(field: Field) -> Column:
-    return F.lit(None).cast(field.ddl)
-
-
-def _offence(field: Field, column: Column, text: Column, dialect: Dialect) -> list[Column]:
-    if not field.nullable:
-        return [column.isNull()]
-    if isinstance(field, StringField):
-        return []
-    return [column.isNull() & text.isNotNull() & ~is_empty(text, dialect)]
-
-
-def is_empty(text: Column, dialect: Dialect) -> Column:
-    """Whether a text that is no string's means null: blank, or the dialect's null value between blanks."""
-    return text.rlike(r"\A[\x00-\x20\x7f]*\z") | (
-        F.regexp_replace(text, r"\A[\x00-\x20\x7f]+|[\x00-\x20\x7f]+\z", "") == dialect.null_value
-    )
+def _rejected(fields: Mapping[str, Field], sources: Mapping[str, str], dialect: Dialect) -> Column:
+    """Whether a record has the wrong number of values, or one that its column does not accept."""
+    offences = [
+        offence(fields[name], F.col(f"v{source}"), F.col(source), dialect.null_value)
+        for name, source in sources.items()
+    ]
+    # Spark refuses to read the raw record alone; NUL is in no file, so the second part never holds.
+    wrong_width = F.col(RAW).isNotNull() | F.coalesce(F.col("c0") == NO_TEXT, F.lit(False))
+    return reduce(or_, [found for found in offences if found is not None], wrong_width)
 
 
 def _result_schema(contract: Table) -> StructType:
-    from pyspark.sql.types import BooleanType
-
     columns: Mapping[str, Field] = contract.file_columns
     return StructType(
         [

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from alur_nb.runtime.csv_values import digits_needed
 from alur_nb.runtime.types import DateField, DecimalField, Field, StringField, TimestampField
 
 NULL_REASON = "null in a column that is not nullable"
@@ -82,11 +83,15 @@ def _integer(ddl: str) -> Callable[[Column], Column]:
 
 
 def _floating(name: str) -> Callable[[Column], Column]:
-    limit = float("inf") if name == "double" else _FLOAT_LIMIT
-
     def rule(text: Column) -> Column:
         number = text.rlike(_NUMBER)
-        fits = F.abs(F.when(number, text).cast("double")) < F.lit(limit)
+        size = F.abs(F.when(number, text).cast("double"))
+        fits = size < float("inf")
+        if name == "float":
+            # On the border itself a double cannot tell which side the text was on.
+            fits = (size < _FLOAT_LIMIT) | (
+                (size == _FLOAT_LIMIT) & (F.abs(F.when(number, text).cast("float")) < float("inf"))
+            )
         return (
             F.when(text.isin(*_SPECIAL) | (number & fits), _nothing())
             .when(number, _says(text, f"is too large for a {name}"))
@@ -119,20 +124,6 @@ def _decimal(field: DecimalField) -> Callable[[Column], Column]:
         )
 
     return rule
-
-
-def digits_needed(text: Column) -> tuple[Column, Column]:
-    """Return how many digits a number needs before and behind the point, once its exponent is taken in."""
-    mantissa = F.regexp_replace(text, "^[+-]|[eE].*$", "")
-    has_exponent = text.rlike("[eE][+-]?[0-9]{1,9}$")
-    exponent = F.when(has_exponent, F.regexp_extract(text, "[eE]([+-]?[0-9]+)$", 1)).cast("int")
-    point = F.length(F.substring_index(mantissa, ".", 1)) + F.coalesce(exponent, F.lit(0))
-    digits = F.replace(mantissa, F.lit("."), F.lit(""))
-    leading = F.length(F.regexp_extract(digits, "^0*", 0))
-    significant = F.length(F.regexp_replace(digits, "0+$", ""))
-    before = F.when(significant == 0, 0).otherwise(F.greatest(point - leading, F.lit(0)))
-    behind = F.when(significant == 0, 0).otherwise(F.greatest(significant - point, F.lit(0)))
-    return before, behind
 
 
 def _counted(count: int, noun: str) -> str:

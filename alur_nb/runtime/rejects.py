@@ -68,7 +68,8 @@ def count_reasons(rejects: DataFrame) -> dict[str, int]:
     """Count rejected rows by `column: reason`, most frequent first, quoted values replaced by `..`."""
     from pyspark.sql import functions as F
 
-    shape = F.regexp_replace("reason", "`[^`]*`", "`..`")
+    # Of a row with several faults the first counts, as in the `column` beside it.
+    shape = F.regexp_replace(F.substring_index("reason", "; ", 1), "`[^`]*`", "`..`")
     named = F.concat_ws(": ", F.col("column"), shape).alias("named")
     counted = rejects.groupBy(named).count().orderBy(F.desc("count"), "named").limit(_MAX_REASONS)
     return {row[0]: row[1] for row in counted.collect()}

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from pyspark.sql import DataFrame
+
+from alur_nb import BronzeTable, IntegerField, files, pipeline, read
+from alur_nb.runtime.job import main, run_job
+from alur_nb.runtime.pipelines import Pipeline
+from alur_nb.runtime.project import Project
+from alur_nb.runtime.workspace import Workspace
+from tests.conftest import Land
+
+
+@pytest.fixture
+def ingest(project: Project, spark: object) -> Pipeline:
+    class OrdersBronze(BronzeTable):
+        id = IntegerField()
+
+    @pipeline(sources={"orders": files("orders/*.csv")}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    return ingest_orders
+
+
+# What Glue adds to a job's arguments of its own accord.
+GLUE = ["--JOB_NAME", "x", "--TempDir", "s3://b/t", "--enable-metrics", "true", "--JOB_RUN_ID", "jr_1"]
+
+
+def test_the_job_runs_on_the_embedded_lake_of_a_project(workspace: Workspace, land: Land, ingest: Pipeline) -> None:
+    land("orders/1.csv", "id\n1\n")
+    report = run_job(ingest, ["--project", str(workspace.settings.root), *GLUE])
+    assert [(run.state, run.rows) for run in report.runs] == [("loaded", 1)]
+    assert read(ingest.target).count() == 1
+
+
+def test_a_retry_of_the_same_job_run_keeps_its_run_id(workspace: Workspace, land: Land, ingest: Pipeline) -> None:
+    argument = json.dumps({"run_id": "jr_1", "parameters": {}})
+    assert run_job(ingest, ["--alur", argument, "--project", str(workspace.settings.root)]).run_id == "jr_1"
+
+
+def test_the_exit_code_and_the_log_say_how_it_went(
+    workspace: Workspace, land: Land, ingest: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land("orders/1.csv", "id\n1\nx\n")
+    with pytest.raises(SystemExit) as exit_:
+        main(ingest, ["--project", str(workspace.settings.root)])
+    assert exit_.value.code == 1
+    events = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    assert [event["step"] for event in events if event["what"] == "event"] == ["started", "planned", "ended"]
+    assert "orders/1.csv, line 3, column id" in events[-1]["error"]
+
+
+def test_an_environment_on_aws_is_refused_until_it_is_built(
+    ingest: Pipeline, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(ingest, ["--alur", '{"environment": "dev"}'])
+    assert exit_.value.code == 1
+    assert "comes with a later release" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("argument", ["{", "[]", '{"parameters": 3}'])
+def test_a_bad_argument_is_told(ingest: Pipeline, argument: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(ingest, ["--alur", argument])
+    assert exit_.value.code == 1
+    assert "--alur" in capsys.readouterr().err

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import json
+
+from alur_nb.runtime.errors import CheckError, Place, SourceError
+from alur_nb.runtime.quality import CheckResult, Severity
+from alur_nb.runtime.report import PipelineRun, RunReport
+
+LOADED = PipelineRun(
+    "ingest_orders",
+    "bronze.orders",
+    "loaded",
+    batch_id="00000001-0001",
+    rows=12_345,
+    rejected=2,
+    files=1,
+    skipped_files=("orders/2.csv: same content as orders/1.csv",),
+    reject_reasons={"id: `..` is not an integer": 2},
+    checks=(CheckResult("row(amount > 0)", Severity.WARN, False, "3 of 12,345 rows", "3 rows are not"),),
+    warnings=("orders/1.csv lacks note: read as null.",),
+    duration_seconds=1.25,
+)
+
+
+def test_a_report_reads_as_one_would_tell_it() -> None:
+    failed = PipelineRun("b", "bronze.b", "failed", error=SourceError("It is gone.", place=Place(file="x"), fix="Look."))
+    report = RunReport("r", (LOADED, PipelineRun("a", "bronze.a", "nothing new"), failed))
+    assert str(report).splitlines() == [
+        "+ ingest_orders -> bronze.orders: loaded, 12,345 rows from 1 file, 2 rows rejected, "
+        "batch 00000001-0001 (1.2 s)",
+        "    rejected 2: id: `..` is not an integer",
+        "    skipped orders/2.csv: same content as orders/1.csv",
+        "    check row(amount > 0): warn: 3 rows are not",
+        "    note: orders/1.csv lacks note: read as null.",
+        "= a -> bronze.a: nothing new (0.0 s)",
+        "x b -> bronze.b: failed (0.0 s)",
+        "    It is gone.",
+        "      where: x",
+        "      next:  Look.",
+    ]
+    assert not report.ok
+
+
+def test_a_users_own_error_keeps_its_type() -> None:
+    assert PipelineRun("a", "bronze.a", "failed", error=KeyError("x")).error_text == "KeyError: 'x'"
+
+
+def test_the_report_is_json() -> None:
+    values = json.loads(json.dumps(RunReport("r", (LOADED,)).to_dict()))
+    assert values["ok"] is True
+    assert values["runs"][0]["checks"] == [
+        {"name": "row(amount > 0)", "severity": "WARN", "passed": False, "metric": "3 of 12,345 rows"}
+    ]
+
+
+def test_skipped_and_cancelled_are_not_ok() -> None:
+    assert RunReport("r").ok
+    for state in ("skipped", "cancelled", "failed"):
+        assert not RunReport("r", (PipelineRun("a", "bronze.a", state),)).ok  # type: ignore[arg-type]
+
+
+def test_nothing_selected_says_so() -> None:
+    assert repr(RunReport("r")) == "Nothing was run."
+
+
+def test_a_check_error_holds_every_result() -> None:
+    assert CheckError("x", checks=LOADED.checks).checks == LOADED.checks
