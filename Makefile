@@ -59,7 +59,7 @@ IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' --durations=10 --juni
 endef
 
 lint: venv
-	$(BIN)/ruff format --check .
+	$(BIN)/ruff format --check --output-format concise .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache

@@ -44,9 +44,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     init = _command(commands, "init", _init, "lay out a new project in a folder of its own")
     init.add_argument("name", metavar="NAME")
-    check = _command(commands, "check", _check, "check names, contracts, the DAG and crons", aliases=["validate"])
+    check = _command(
+        commands, "check", _check, "check names, contracts, the DAG and crons", aliases=["validate"]
+    )
     listing = _command(commands, "list", _list, "list the tables and the pipelines")
-    preview = _command(commands, "preview", _preview, "show what a run would do, from samples; writes nothing")
+    preview = _command(
+        commands, "preview", _preview, "show what a run would do, from samples; writes nothing"
+    )
     preview.add_argument("name", metavar="NAME")
     preview.add_argument("-n", "--rows", type=int, default=20, help="rows to show (20)")
     preview.add_argument("--sample", type=int, default=10_000, metavar="ROWS", help="rows to read (10,000)")
@@ -61,7 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("notebook", metavar="NOTEBOOK", nargs="?", type=Path)
     export.add_argument("--env", help="environment (the only one, or the project's default)")
     export.add_argument("--out", type=Path, help="folder of the bundle (./bundle)")
-    export.add_argument("--check", action="store_true", help="compare with what is on disk; 1 where it differs")
+    export.add_argument(
+        "--check", action="store_true", help="compare with what is on disk; 1 where it differs"
+    )
     for reading in (check, listing, preview, run, export):
         reading.add_argument("--json", action="store_true", help="print JSON")
     return parser
@@ -107,9 +113,7 @@ def _preview(options: argparse.Namespace) -> int:
 
     project = _declared()
     with use_project(project):
-        preview = operate.preview(
-            options.name, options.rows, options.sample, options.files, project=project
-        )
+        preview = operate.preview(options.name, options.rows, options.sample, options.files, project=project)
     _show(options, preview.to_dict(), str(preview))
     return OK
 

@@ -69,7 +69,12 @@ def loaded_after(workspace: Workspace, project: Project, table: type) -> list[in
     ids=["column missing", "column unknown", "empty", "binary", "open quote", "not UTF-8", "column twice"],
 )
 def test_a_bad_file_holds_the_batch_back_and_is_named(
-    workspace: Workspace, project: Project, land: Land, orders: type, content: bytes, fragments: tuple[str, ...]
+    workspace: Workspace,
+    project: Project,
+    land: Land,
+    orders: type,
+    content: bytes,
+    fragments: tuple[str, ...],
 ) -> None:
     land("orders/good.csv", GOOD)
     bad = land("orders/bad.csv", content)
@@ -110,7 +115,9 @@ def test_an_empty_folder_is_nothing_new_with_a_warning(
     assert any("No file matches" in warning for warning in run.warnings)
 
 
-def test_a_folder_that_does_not_exist_is_an_error(workspace: Workspace, project: Project, orders: type) -> None:
+def test_a_folder_that_does_not_exist_is_an_error(
+    workspace: Workspace, project: Project, orders: type
+) -> None:
     assert_told(go(workspace, project), "data/orders does not exist", "Create it")
 
 
@@ -147,7 +154,9 @@ def test_a_file_deleted_between_plan_and_read(
     assert loaded_after(workspace, project, orders) == [1]
 
 
-def test_a_file_changed_while_it_is_read(workspace: Workspace, project: Project, land: Land, orders: type) -> None:
+def test_a_file_changed_while_it_is_read(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
     path = land("orders/1.csv", GOOD)
 
     def rewrite(file: SourceFile) -> None:
@@ -160,7 +169,10 @@ def test_a_file_changed_while_it_is_read(workspace: Workspace, project: Project,
 
 @pytest.mark.parametrize(
     ("error", "fragment"),
-    [(OSError(28, "No space left on device"), "no space left"), (PermissionError(13, "Permission denied"), "may not write")],
+    [
+        (OSError(28, "No space left on device"), "no space left"),
+        (PermissionError(13, "Permission denied"), "may not write"),
+    ],
 )
 @pytest.mark.parametrize("step", ["staged_files", "publish"])
 def test_no_space_and_no_permission(
@@ -249,7 +261,11 @@ def test_a_name_bound_in_two_cells_names_both(tmp_path: Path) -> None:
     from alur_nb.authoring.slicing import slice_pipelines
 
     table = "from alur_nb import *\nclass OrdersBronze(BronzeTable):\n    id = IntegerField()"
-    cells = ["limit = 1", "limit = 2", table.replace("import *", "import BronzeTable, IntegerField, files, pipeline")]
+    cells = [
+        "limit = 1",
+        "limit = 2",
+        table.replace("import *", "import BronzeTable, IntegerField, files, pipeline"),
+    ]
     cells.append(
         "@pipeline(sources={'orders': files('o/*')}, target=OrdersBronze)\n"
         "def ingest(orders):\n    return orders.limit(limit)"
@@ -257,7 +273,9 @@ def test_a_name_bound_in_two_cells_names_both(tmp_path: Path) -> None:
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
     (tmp_path / "x.ipynb").write_text(nbformat.writes(book))
     with pytest.raises(NotebookError) as caught:
-        slice_pipelines(read_notebook(tmp_path / "x.ipynb"), {"ingest": "ingest"}, lambda magic: magic.body or "")
+        slice_pipelines(
+            read_notebook(tmp_path / "x.ipynb"), {"ingest": "ingest"}, lambda magic: magic.body or ""
+        )
     assert "limit" in str(caught.value)
     assert "cell 1" in str(caught.value)
     assert "cell 2" in str(caught.value)

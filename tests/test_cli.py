@@ -27,11 +27,15 @@ def write_notebook(path: Path, *cells: str) -> None:
 
 
 def test_the_version_is_told() -> None:
-    told = subprocess.run([sys.executable, "-m", "alur_nb", "--version"], capture_output=True, text=True, check=True)
+    told = subprocess.run(
+        [sys.executable, "-m", "alur_nb", "--version"], capture_output=True, text=True, check=True
+    )
     assert told.stdout == f"alur-nb {__version__}\n"
 
 
-@pytest.mark.parametrize("argv", [[], ["frobnicate"], ["run"], ["run", "x", "--all"], ["run", "--al"], ["init"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["frobnicate"], ["run"], ["run", "x", "--all"], ["run", "--al"], ["init"]]
+)
 def test_wrong_usage_exits_with_2(shop: Path, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
         code = main(argv)
@@ -48,7 +52,9 @@ def test_init_lays_out_a_project_once(shop: Path, capsys: pytest.CaptureFixture[
     assert "$name" not in (shop / "notebooks/shop.ipynb").read_text()
 
 
-@pytest.mark.parametrize(("name", "message"), [("shop", "is there already"), ("a b", "cannot name a project")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("shop", "is there already"), ("a b", "cannot name a project")]
+)
 def test_init_refuses(
     shop: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -68,9 +74,7 @@ def test_check_and_list_start_no_spark(shop: Path) -> None:
     assert "ingest_orders: files(orders/*.csv) -> bronze.orders" in done.stdout
 
 
-def test_run_twice_and_read_the_report(
-    shop: Path, spark: object, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_run_twice_and_read_the_report(shop: Path, spark: object, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["run", "--all", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
@@ -110,7 +114,11 @@ def test_an_unknown_pipeline_suggests(shop: Path, capsys: pytest.CaptureFixture[
     ],
 )
 def test_a_bad_cell_is_told_with_its_place_and_no_traceback(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str, message: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: str,
+    message: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_notebook(tmp_path / "bad.ipynb", cell)

@@ -21,7 +21,8 @@ def lay_out(folder: Path, name: str) -> tuple[Path, ...]:
     """
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name):
         raise SettingsError(
-            f"`{name}` cannot name a project.", fix="Use letters, digits, - and _, beginning with a letter: alur init shop"
+            f"`{name}` cannot name a project.",
+            fix="Use letters, digits, - and _, beginning with a letter: alur init shop",
         )
     root = folder / name
     if root.exists():

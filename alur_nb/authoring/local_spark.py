@@ -15,7 +15,7 @@ _warming: threading.Thread | None = None
 
 def warm_up() -> threading.Thread:
     """Start this process's Spark session in a background thread, once; returns at once and never downloads."""
-    global _warming  # noqa: PLW0603 - one session a process, so one thread that starts it
+    global _warming
     if _warming is None:
         _warming = threading.Thread(target=_start, name="alur-spark", daemon=True)
         _warming.start()

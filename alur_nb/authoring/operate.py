@@ -42,9 +42,15 @@ class CheckReport:
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         problems = [
-            {"severity": p.severity, "subject": p.subject, "message": p.message, "fix": p.fix} for p in self.problems
+            {"severity": p.severity, "subject": p.subject, "message": p.message, "fix": p.fix}
+            for p in self.problems
         ]
-        return {"ok": self.ok, "tables": list(self.tables), "pipelines": list(self.pipelines), "problems": problems}
+        return {
+            "ok": self.ok,
+            "tables": list(self.tables),
+            "pipelines": list(self.pipelines),
+            "problems": problems,
+        }
 
     def __str__(self) -> str:
         head = f"{len(self.tables)} tables, {len(self.pipelines)} pipelines: {'ok' if self.ok else 'not ok'}"
@@ -83,7 +89,8 @@ def run(
     for option, value in (("since", since), ("until", until), ("files", files), ("full", full)):
         if value:
             raise NotYetSupportedError(
-                f"run({option}=..) comes with a later release.", fix="Leave it out: new files are loaded, once."
+                f"run({option}=..) comes with a later release.",
+                fix="Leave it out: new files are loaded, once.",
             )
     from alur_nb.runtime.runner import run_pipelines
 
@@ -172,7 +179,9 @@ def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Pat
     if notebook is not None:
         path = Path(notebook).resolve()
         if not path.is_file():
-            raise SettingsError(f"There is no notebook {notebook}.", fix="Give the path of a saved .ipynb file.")
+            raise SettingsError(
+                f"There is no notebook {notebook}.", fix="Give the path of a saved .ipynb file."
+            )
         return path
     # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
     session = Path(os.environ.get("JPY_SESSION_NAME", ""))

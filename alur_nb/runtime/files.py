@@ -119,7 +119,8 @@ def _unreadable(file: SourceFile, error: OSError) -> SourceError:
             fix="Nothing was published. Run again: the next plan lists the folder anew.",
         )
     return SourceError(
-        f"{file.path} cannot be read: {error.strerror}.", fix="Give this user permission to read it, then run again."
+        f"{file.path} cannot be read: {error.strerror}.",
+        fix="Give this user permission to read it, then run again.",
     )
 
 

@@ -248,7 +248,9 @@ def _same_types(one: DataFrame, other: DataFrame) -> bool:
 def _planned(item: PlannedFile) -> Input:
     file = item.file
     outcome = "planned" if item.status == "new" else "skipped"
-    return Input("file", file.path, file.version, file.size, item.content_hash, outcome=outcome, reason=item.reason)
+    return Input(
+        "file", file.path, file.version, file.size, item.content_hash, outcome=outcome, reason=item.reason
+    )
 
 
 def _completed(item: Input, accepted: Mapping[str, int], stages: Sequence[Stage]) -> Input:

@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from alur_nb.runtime.errors import AlurError, SourceError, StorageError
 from alur_nb.runtime.files import literal_uri
-from alur_nb.runtime.ledger import Batch
+from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.tables import METADATA, REJECTS_SUFFIX, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
-
-
 
 
 class Lake(Protocol):
@@ -32,6 +30,9 @@ class Lake(Protocol):
 
     def staged_files(self, prefix: str) -> tuple[str, ...]:
         """Return the Parquet files of a staged prefix, relative to it; waits until they are on the disk."""
+
+    def staged_batches(self, table: str) -> frozenset[str]:
+        """Return the ids of the table's batches that have anything in staging."""
 
     def publish(self, batch: Batch) -> None:
         """Show a SEALED batch; safe again and again, by any number of owners at the same moment."""
@@ -88,6 +89,15 @@ class LocalLake:
                 os.fsync(stream.fileno())
         return tuple(path.relative_to(folder).as_posix() for path in files)
 
+    def staged_batches(self, table: str) -> frozenset[str]:
+        """Look for the folders of rows and of rejects."""
+        folders = [
+            path
+            for kind in (table, table + REJECTS_SUFFIX)
+            for path in (self.staging / kind).glob("batch_id=*")
+        ]
+        return frozenset(path.name.removeprefix("batch_id=")[:BATCH_ID_WIDTH] for path in folders)
+
     def publish(self, batch: Batch) -> None:
         """Rename the sealed rows and rejects into the warehouse, in either order."""
         if batch.data_prefix is not None:
@@ -134,10 +144,8 @@ class LocalLake:
         with storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.exists() and not target.exists():
-                try:
+                with suppress(FileNotFoundError):  # another owner renamed it a moment ago: the check below decides
                     os.rename(source, target)
-                except FileNotFoundError:
-                    pass  # another owner renamed it a moment ago: the check below decides
                 _flush_folder(target.parent)
         if source.exists() or not target.exists():
             state = "both in staging and published" if source.exists() else "neither in staging nor published"

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 SCHEMA_VERSION = 1
+BATCH_ID_WIDTH = len("00000001-0001")
 
 
 class State(StrEnum):

@@ -56,7 +56,9 @@ class SqliteLedger:
     def acquire(self, table: str, owner: str) -> Lease:
         """Take the lease at once where it is free, stale, or its owner is a dead process of this machine."""
         with self._transaction() as db:
-            row = db.execute('SELECT epoch, owner, renewed_at FROM lease WHERE "table" = ?', (table,)).fetchone()
+            row = db.execute(
+                'SELECT epoch, owner, renewed_at FROM lease WHERE "table" = ?', (table,)
+            ).fetchone()
             epoch, holder, renewed_at = row or (0, None, "")
             if holder is not None and _alive(holder, renewed_at):
                 raise LeaseBusyError(
@@ -92,7 +94,9 @@ class SqliteLedger:
         """Insert the planned inputs in items of 1,000; an item that exists stays as it is."""
         with self._transaction() as db:
             for n, items in _chunks(inputs, first):
-                db.execute("INSERT OR IGNORE INTO inputs VALUES (?, ?, ?, ?)", (lease.table, batch_id, n, items))
+                db.execute(
+                    "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?, ?)", (lease.table, batch_id, n, items)
+                )
 
     def plan(self, lease: Lease, batch: Batch) -> None:
         """Insert the batch under the lease's epoch; refused for an old epoch or an id that another run used."""
@@ -204,7 +208,9 @@ def _read(db: sqlite3.Connection, table: str, batch_id: str) -> Batch | None:
 
 
 def _insert(db: sqlite3.Connection, batch: Batch) -> None:
-    db.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", (batch.table, batch.id, batch.state, batch_to_json(batch)))
+    db.execute(
+        "INSERT INTO batch VALUES (?, ?, ?, ?)", (batch.table, batch.id, batch.state, batch_to_json(batch))
+    )
 
 
 def _update(db: sqlite3.Connection, batch: Batch) -> None:

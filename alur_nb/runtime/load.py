@@ -26,7 +26,7 @@ def load_to_bronze(
     source_path: str | Sequence[str],
     source_system: str | None = None,
     target: object = None,
-    format: str | None = None,  # noqa: A002 - the original's public name
+    format: str | None = None,
     options: Mapping[str, object] | None = None,
     validate: bool = True,
     strict_mode: bool = True,

@@ -125,7 +125,9 @@ def _listed(
     files = tuple(_compared(listed[path], history.by_path.get(path)) for path in sorted(listed))
     warnings = []
     if not listed and not history.by_path:
-        warnings.append(f"No file matches {', '.join(source.patterns)}, and {target.qualified_name} is empty.")
+        warnings.append(
+            f"No file matches {', '.join(source.patterns)}, and {target.qualified_name} is empty."
+        )
     return SourcePlan(parameter, source, source.contract or target, files, tuple(warnings))
 
 
@@ -203,7 +205,9 @@ def _binding_notes(planned: PlannedFile) -> list[str]:
     if planned.csv.binding.missing:
         notes.append(f"{planned.file.path} lacks {', '.join(planned.csv.binding.missing)}: read as null.")
     if planned.csv.binding.extra:
-        notes.append(f"{planned.file.path} has extra columns, ignored: {', '.join(planned.csv.binding.extra)}.")
+        notes.append(
+            f"{planned.file.path} has extra columns, ignored: {', '.join(planned.csv.binding.extra)}."
+        )
     return notes
 
 

@@ -50,10 +50,11 @@ def recover(workspace: Workspace, table: str) -> list[str]:
             notes.append(f"Batch {batch.id} of a run that died was thrown away; its files are planned anew.")
         elif batch.state is State.SEALED:
             finish(workspace, table, batch.id)
-            workspace.lake.discard(batch)
             notes.append(f"Batch {batch.id} of a run that died was finished.")
+    staged = workspace.lake.staged_batches(table)
     for batch in workspace.ledger.batches(table):
-        if batch.state is State.ABORTED:  # cleaned or not: its run may have gone on writing after it was aborted
+        # Cleaned or not: a run may have gone on writing after it was aborted, or died between COMMIT and cleaning.
+        if batch.id in staged and batch.state in (State.ABORTED, State.COMMITTED):
             clean(workspace, batch)
     for note in notes:
         log.info("%s: %s", table, note)
@@ -61,7 +62,7 @@ def recover(workspace: Workspace, table: str) -> list[str]:
 
 
 def clean(workspace: Workspace, batch: Batch) -> None:
-    """Delete what an aborted batch staged, then note that it is gone."""
+    """Delete what a batch left in staging; of an aborted one nothing else is left, which is noted."""
     workspace.lake.discard(batch)
-    if not batch.cleaned:
+    if batch.state is not State.COMMITTED and not batch.cleaned:
         workspace.ledger.mark_cleaned(batch.table, batch.id)

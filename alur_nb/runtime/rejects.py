@@ -25,7 +25,9 @@ def rejects_schema() -> StructType:
     """Return the columns of a rejects table: `raw, source_file, line_number, column, reason`."""
     from pyspark.sql.types import LongType, StringType, StructType
 
-    columns = StructType().add("raw", StringType()).add("source_file", StringType()).add("line_number", LongType())
+    columns = (
+        StructType().add("raw", StringType()).add("source_file", StringType()).add("line_number", LongType())
+    )
     return columns.add("column", StringType()).add("reason", StringType())
 
 
@@ -52,7 +54,9 @@ def stage_rejects(spark: SparkSession, plan: SourcePlan, rejected: DataFrame, ta
     """
     by_file = {row[0]: row[1] for row in rejected.groupBy("_source_file").count().collect()}
     guilty = [item.csv for item in plan.new if item.csv is not None and item.file.path in by_file]
-    csv.explain(spark, guilty, plan.contract, Dialect.of(plan.source.options)).write.mode("append").parquet(target_uri)
+    csv.explain(spark, guilty, plan.contract, Dialect.of(plan.source.options)).write.mode("append").parquet(
+        target_uri
+    )
     written = read_staged(spark, target_uri, rejects_schema())
     staged = written.where(_in_files([file.file.path for file in guilty]))
     explained = {row[0]: row[1] for row in staged.groupBy("source_file").count().collect()}
@@ -93,7 +97,11 @@ def judge(plan: SourcePlan, rejects: Rejects, parsed: int) -> None:
     if not rejects.rows:
         return
     shown = "\n  ".join(rejects.examples)
-    more = "" if rejects.rows <= len(rejects.examples) else f"\n  ... {rejects.rows - len(rejects.examples):,} more"
+    more = (
+        ""
+        if rejects.rows <= len(rejects.examples)
+        else f"\n  ... {rejects.rows - len(rejects.examples):,} more"
+    )
     if plan.source.strict:
         raise AuditError(
             f"{rejects.rows:,} of {parsed:,} rows do not fit {plan.contract.qualified_name}, so nothing is loaded "

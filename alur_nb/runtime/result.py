@@ -92,7 +92,9 @@ def widens(given: DataType, wanted: DataType) -> bool:
     ranks = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
     if isinstance(given, ranks) and isinstance(wanted, ranks):
         return ranks.index(type(given)) <= ranks.index(type(wanted))
-    if isinstance(given, T.FloatType | T.ByteType | T.ShortType | T.IntegerType) and isinstance(wanted, T.DoubleType):
+    if isinstance(given, T.FloatType | T.ByteType | T.ShortType | T.IntegerType) and isinstance(
+        wanted, T.DoubleType
+    ):
         return True
     if isinstance(given, T.DecimalType) and isinstance(wanted, T.DecimalType):
         whole = wanted.precision - wanted.scale >= given.precision - given.scale

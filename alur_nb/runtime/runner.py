@@ -84,7 +84,11 @@ def run_pipelines(
     done: dict[str, PipelineRun] = {}
     for name in project.order(names):
         pipeline = project.pipeline(name)
-        broken = [up for up in project.upstream(name) if up in done and done[up].state not in ("loaded", "nothing new")]
+        broken = [
+            up
+            for up in project.upstream(name)
+            if up in done and done[up].state not in ("loaded", "nothing new")
+        ]
         if run.cancelled.is_set():
             done[name] = PipelineRun(name, pipeline.target.qualified_name, "cancelled")
         elif broken:
@@ -102,7 +106,7 @@ def _run_timed(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     try:
         result = _run_one(run, pipeline)
     # A pipeline's function is the user's: whatever it raises is reported, and the other pipelines still run.
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         log.info("%s failed: %s", pipeline.name, error)
         cancelled = run.cancelled.is_set()
         result = PipelineRun(
@@ -132,8 +136,14 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
                     pipeline.name, table, "nothing new", warnings=(*notes, *dict.fromkeys(batch.warnings))
                 )
             run.tell(Event(pipeline.name, "staged"))
-            sealed = batch.seal_skipped() if result is None else batch.audit_and_seal(result, pipeline.expectations)
-        except BaseException as error:  # also a KeyboardInterrupt: the batch is ended in the ledger, then it goes on
+            sealed = (
+                batch.seal_skipped()
+                if result is None
+                else batch.audit_and_seal(result, pipeline.expectations)
+            )
+        except (
+            BaseException
+        ) as error:  # also a KeyboardInterrupt: the batch is ended in the ledger, then it goes on
             batch.abort(str(error) or type(error).__name__)
             raise
         publish.finish(workspace, table, sealed.id)
@@ -142,7 +152,9 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     return _loaded(pipeline, batch, sealed.counts, notes)
 
 
-def _loaded(pipeline: Pipeline, batch: OpenBatch, counts: Mapping[str, int], notes: Sequence[str]) -> PipelineRun:
+def _loaded(
+    pipeline: Pipeline, batch: OpenBatch, counts: Mapping[str, int], notes: Sequence[str]
+) -> PipelineRun:
     skipped = tuple(f"{item.key}: {item.reason}" for item in batch.inputs if item.outcome == "skipped")
     only_skipped = len(skipped) == len(batch.inputs)
     return PipelineRun(
@@ -208,10 +220,16 @@ def _called(
         calls += 1
         _refuse_mixed(pipeline, call)
         plan = plan_source(
-            run.workspace, pipeline.target, "load_to_bronze", source_for(call), use_history=call.enable_idempotency
+            run.workspace,
+            pipeline.target,
+            "load_to_bronze",
+            source_for(call),
+            use_history=call.enable_idempotency,
         )
         if not call.enable_idempotency:
-            batch.warnings.append("enable_idempotency=False: files were loaded whether or not they had been before")
+            batch.warnings.append(
+                "enable_idempotency=False: files were loaded whether or not they had been before"
+            )
         return batch.stage_source(plan, exclude=call.exclude_metadata, custom=call.custom_metadata)
 
     with loading_by(stage):
@@ -303,11 +321,12 @@ def _leased(run: RunContext, table: str) -> Iterator[Lease]:
         yield lease
     finally:
         stop.set()
-        with contextlib.suppress(LedgerError):  # a lease that cannot be given up is taken over: its process is dead
+        with contextlib.suppress(
+            LedgerError
+        ):  # a lease that cannot be given up is taken over: its process is dead
             ledger.release(lease)
 
 
 def cancel_jobs(run_id: str) -> None:
     """Cancel the Spark jobs of a run, from any thread."""
     get_spark_session().sparkContext.cancelJobGroup(run_id)
-

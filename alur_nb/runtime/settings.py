@@ -103,7 +103,9 @@ def load_settings(start: Path | None = None) -> Settings:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{SETTINGS_FILE} is not valid TOML: {error}.", place=Place(file=str(path))) from error
+        raise SettingsError(
+            f"{SETTINGS_FILE} is not valid TOML: {error}.", place=Place(file=str(path))
+        ) from error
     _refuse_unknown(document, ("project", "defaults", "env", "profiles"), "", path)
     project = document.get("project", {})
     _refuse_unknown(project, ("name", "notebooks", "modules", "default_env"), "project", path)

@@ -17,7 +17,7 @@ def java_of(folder: Path, version: str) -> Path:
     """A home whose `java -version` says this."""
     program = folder / "bin" / "java"
     program.parent.mkdir(parents=True)
-    program.write_text(f'#!/bin/sh\necho \'openjdk version "{version}"\' >&2\n')
+    program.write_text(f"#!/bin/sh\necho 'openjdk version \"{version}\"' >&2\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return folder
 
@@ -69,6 +69,8 @@ def test_the_loader_is_that_of_the_innermost_block() -> None:
 
 
 @pytest.mark.parametrize(("mode", "expected"), [("export", True), ("", False), ("run", False)])
-def test_export_mode_is_said_by_the_environment(mode: str, expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_export_mode_is_said_by_the_environment(
+    mode: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("ALUR_MODE", mode)
     assert is_export_mode() is expected

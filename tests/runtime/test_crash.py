@@ -112,9 +112,12 @@ def test_a_run_that_dies_at_a_step_is_finished_by_the_next(
     if victim == "copy_orders":
         run_pipelines(workspace, project, ["ingest_orders"])
     clock = {"dead": False, "seen": 0, "step": step, "occurrence": occurrence, "moment": moment}
-    mortal: Any = replace(workspace, ledger=Mortal(workspace.ledger, clock), lake=Mortal(workspace.lake, clock))
+    mortal: Any = replace(
+        workspace, ledger=Mortal(workspace.ledger, clock), lake=Mortal(workspace.lake, clock)
+    )
     with monkeypatch.context() as patch:
-        patch.setattr(runner, "local_owner", lambda owner=a_dead_process(): owner)
+        owner = a_dead_process()
+        patch.setattr(runner, "local_owner", lambda: owner)
         try:
             run_pipelines(mortal, project, [victim])
         except Died:

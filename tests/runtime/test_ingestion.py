@@ -70,7 +70,9 @@ def ids(table: object) -> list[int]:
     return sorted(row[0] for row in read(table).select("id").collect())
 
 
-def test_the_chain_run_twice_and_after_one_more_file(workspace: Workspace, project: Project, land: Land) -> None:
+def test_the_chain_run_twice_and_after_one_more_file(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
     shop = Shop()
     land("orders/1.csv", GOOD)
     first = go(workspace, project)
@@ -87,7 +89,9 @@ def test_the_chain_run_twice_and_after_one_more_file(workspace: Workspace, proje
     assert ids(shop.big) == [2, 3]
 
 
-def test_metadata_is_kept_and_shown_only_when_asked_for(workspace: Workspace, project: Project, land: Land) -> None:
+def test_metadata_is_kept_and_shown_only_when_asked_for(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
     shop = Shop()
     land("orders/a b+c%20[1].csv", GOOD)
     go(workspace, project)
@@ -98,7 +102,9 @@ def test_metadata_is_kept_and_shown_only_when_asked_for(workspace: Workspace, pr
     assert row["_ingested_at"] is not None
 
 
-def test_any_parquet_engine_reads_the_published_files(workspace: Workspace, project: Project, land: Land) -> None:
+def test_any_parquet_engine_reads_the_published_files(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
     Shop()
     land("orders/1.csv", GOOD)
     go(workspace, project)
@@ -126,7 +132,9 @@ def test_what_is_done_after_load_to_bronze_never_switches_tracking_off(
         if change == "rename":
             return loaded.withColumnRenamed("amount", "value").withColumnRenamed("value", "amount")
         if change == "join":
-            return loaded.join(spark.range(100).withColumnRenamed("id", "key"), F.col("id") == F.col("key")).drop("key")
+            return loaded.join(
+                spark.range(100).withColumnRenamed("id", "key"), F.col("id") == F.col("key")
+            ).drop("key")
         return loaded
 
     land("orders/1.csv", "id,amount\n1,2.5\n2,3.5\n")
@@ -137,7 +145,9 @@ def test_what_is_done_after_load_to_bronze_never_switches_tracking_off(
     assert ids(OrdersBronze) == [1, 2, 3]
 
 
-def test_several_loads_in_one_function_join_one_batch(workspace: Workspace, project: Project, land: Land) -> None:
+def test_several_loads_in_one_function_join_one_batch(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
     class OrdersBronze(BronzeTable):
         id = IntegerField()
         amount = DoubleField()
@@ -360,7 +370,9 @@ def test_a_null_made_in_the_function_does_not_reach_a_column_that_is_not_nullabl
     assert "id is not nullable" in str(run.error_text)
 
 
-def test_a_batch_that_was_deleted_behind_us_is_named(workspace: Workspace, project: Project, land: Land) -> None:
+def test_a_batch_that_was_deleted_behind_us_is_named(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
     import shutil
 
     shop = Shop()

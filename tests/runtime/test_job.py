@@ -29,14 +29,18 @@ def ingest(project: Project, spark: object) -> Pipeline:
 GLUE = ["--JOB_NAME", "x", "--TempDir", "s3://b/t", "--enable-metrics", "true", "--JOB_RUN_ID", "jr_1"]
 
 
-def test_the_job_runs_on_the_embedded_lake_of_a_project(workspace: Workspace, land: Land, ingest: Pipeline) -> None:
+def test_the_job_runs_on_the_embedded_lake_of_a_project(
+    workspace: Workspace, land: Land, ingest: Pipeline
+) -> None:
     land("orders/1.csv", "id\n1\n")
     report = run_job(ingest, ["--project", str(workspace.settings.root), *GLUE])
     assert [(run.state, run.rows) for run in report.runs] == [("loaded", 1)]
     assert read(ingest.target).count() == 1
 
 
-def test_a_retry_of_the_same_job_run_keeps_its_run_id(workspace: Workspace, land: Land, ingest: Pipeline) -> None:
+def test_a_retry_of_the_same_job_run_keeps_its_run_id(
+    workspace: Workspace, land: Land, ingest: Pipeline
+) -> None:
     argument = json.dumps({"run_id": "jr_1", "parameters": {}})
     assert run_job(ingest, ["--alur", argument, "--project", str(workspace.settings.root)]).run_id == "jr_1"
 

@@ -158,7 +158,9 @@ def test_the_files_of_a_batch_that_superseded_are_not_live() -> None:
 
 
 def test_a_batch_survives_the_json() -> None:
-    batch = Batch(TABLE, "1", State.SEALED, 1, "p", "r", ("0",), "x", "y", ("d",), ("f",), {"rows": 1}, ({"a": 1},))
+    batch = Batch(
+        TABLE, "1", State.SEALED, 1, "p", "r", ("0",), "x", "y", ("d",), ("f",), {"rows": 1}, ({"a": 1},)
+    )
     assert batch_from_json(batch_to_json(batch)) == batch
 
 

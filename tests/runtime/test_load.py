@@ -31,7 +31,9 @@ def orders(project: Project) -> type[BronzeTable]:
     return OrdersBronze
 
 
-def test_add_bronze_metadata_takes_the_names_that_the_readme_of_the_original_uses(spark: SparkSession) -> None:
+def test_add_bronze_metadata_takes_the_names_that_the_readme_of_the_original_uses(
+    spark: SparkSession,
+) -> None:
     frame = add_bronze_metadata(
         spark.range(1), source_system="shop", exclude_metadata=["_ingested_at"], custom_metadata={"run": 7}
     )

@@ -23,7 +23,9 @@ LOADED = PipelineRun(
 
 
 def test_a_report_reads_as_one_would_tell_it() -> None:
-    failed = PipelineRun("b", "bronze.b", "failed", error=SourceError("It is gone.", place=Place(file="x"), fix="Look."))
+    failed = PipelineRun(
+        "b", "bronze.b", "failed", error=SourceError("It is gone.", place=Place(file="x"), fix="Look.")
+    )
     report = RunReport("r", (LOADED, PipelineRun("a", "bronze.a", "nothing new"), failed))
     assert str(report).splitlines() == [
         "+ ingest_orders -> bronze.orders: loaded, 12,345 rows from 1 file, 2 rows rejected, "

@@ -50,7 +50,9 @@ def test_only_lossless_widening_is_cast(given: T.DataType, wanted: T.DataType, e
 
 
 def test_columns_are_matched_by_name_and_widened(spark: SparkSession, orders: Table) -> None:
-    frame = spark.sql("SELECT 'a' AS note, CAST(1.5 AS decimal(8,2)) AS amount, 1 AS id, 'x.csv' AS _source_file")
+    frame = spark.sql(
+        "SELECT 'a' AS note, CAST(1.5 AS decimal(8,2)) AS amount, 1 AS id, 'x.csv' AS _source_file"
+    )
     fitted = conform(frame, orders, NOW)
     assert fitted.columns == ["id", "note", "amount", "_source_file", "_ingested_at"]
     assert fitted.schema["id"].dataType == T.LongType()
@@ -88,7 +90,11 @@ def test_a_table_may_declare_the_metadata_itself(spark: SparkSession, project: P
 def test_metadata_and_custom_columns_are_constants(spark: SparkSession) -> None:
     row = with_metadata(spark.range(1), "shop", NOW, {"country": "de"}).first()
     assert row is not None
-    assert (row["_source_system"], row["country"], row["_ingested_at"]) == ("shop", "de", datetime(2024, 5, 6, 7, 8, 9))
+    assert (row["_source_system"], row["country"], row["_ingested_at"]) == (
+        "shop",
+        "de",
+        datetime(2024, 5, 6, 7, 8, 9),
+    )
 
 
 def test_partition_columns_are_derived(spark: SparkSession) -> None:

@@ -138,7 +138,7 @@ CRONS = st.builds(
     DAYS,
     field(1, 12, MONTHS),
 )
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
 
 
 @given(CRONS, MOMENTS)
@@ -201,8 +201,8 @@ def test_a_time_that_the_clock_repeats_fires_once() -> None:
 
 
 def test_a_moment_without_a_zone_is_utc() -> None:
-    naive = datetime(2026, 1, 1, 5, 59)  # noqa: DTZ001
-    assert parse_cron("0 6 * * ? *").next_times(naive, 1) == [datetime(2026, 1, 1, 6)]  # noqa: DTZ001
+    naive = datetime(2026, 1, 1, 5, 59)
+    assert parse_cron("0 6 * * ? *").next_times(naive, 1) == [datetime(2026, 1, 1, 6)]
     assert (
         Schedule("0 6 * * ? *", "Asia/Tokyo").next_times(naive, 1)[0].isoformat()
         == "2026-01-02T06:00:00+09:00"

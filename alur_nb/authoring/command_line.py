@@ -1,0 +1,212 @@
+"""A magic's line: cut as a shell would, read by argparse; a mistake is answered with usage and an example."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NoReturn
+
+from alur_nb.runtime.errors import NotebookError, Place, suggest
+
+_BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
+
+
+class _Mistake(Exception):
+    """What argparse found wrong, before usage and example are added."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _Mistake(message)
+
+
+class Command:
+    """One magic's options: reads its line, and explains itself.
+
+    `{name}` is replaced only in the options that are added with `expands=True`.
+    """
+
+    def __init__(self, name: str, summary: str, example: str) -> None:
+        self.name = name
+        self.summary = summary
+        self.example = example
+        self._expanding: set[str] = set()
+        self._flags: dict[str, argparse.Action] = {}
+        self._positional = ""
+        self._usage: list[str] = []
+        self._parser = _Parser(
+            prog=name,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=100),
+        )
+
+    def add(self, *flags: str, expands: bool = False, **settings: Any) -> None:
+        """Add an option or a positional, with argparse's own settings."""
+        action = self._parser.add_argument(*flags, **settings)
+        # argparse puts positionals last, where nobody types them.
+        self._usage.insert(len(self._usage) if action.option_strings else 0, _written(action))
+        self._flags.update(dict.fromkeys(action.option_strings, action))
+        self._positional = self._positional or ("" if action.option_strings else str(action.metavar))
+        if expands:
+            self._expanding.update(action.option_strings or [str(action.metavar)])
+
+    @property
+    def usage(self) -> str:
+        """The usage on one line."""
+        return " ".join([self.name, *self._usage])
+
+    @property
+    def advice(self) -> str:
+        """The next step after a mistake: the usage, and an example that runs."""
+        return f"usage: {self.usage}\nexample:\n{self.example}"
+
+    @property
+    def help_text(self) -> str:
+        """The whole help: what it does, the usage, each option, an example."""
+        options = self._parser.format_help().partition("\n\n")[2]
+        # argparse's own headings say less than the text around them.
+        options = re.sub(r"^(positional arguments|options):\n", "", options, flags=re.MULTILINE).strip("\n")
+        example = "\n".join(f"    {line}" for line in self.example.splitlines())
+        return f"{self.summary}\n\n::\n\n  {self.usage}\n\n{options}\n\nExample::\n\n{example}\n"
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Every option's flags, as typed."""
+        return tuple(self._flags)
+
+    def parse(self, line: str, names: Mapping[str, object] | None = None) -> argparse.Namespace:
+        """Read a line; `names` are the values for `{name}`.
+
+        Raises NotebookError with usage and example for an unknown option, a missing value or an unknown name.
+        """
+        try:
+            words = self._joined(_words(line), names)
+            found, surplus = self._parser.parse_known_args(words)
+            if surplus:
+                raise _Mistake(self._unknown(surplus[0]))
+        except (_Mistake, argparse.ArgumentError) as mistake:
+            raise NotebookError(
+                f"{self.name}: {_sentence(str(mistake))}",
+                place=Place(line=1),
+                fix=self.advice,
+            ) from None
+        return found
+
+    def _joined(self, words: Sequence[str], names: Mapping[str, object] | None) -> list[str]:
+        """Tie each option to its value with `=`, so that a value may start with a dash; expand `{name}`."""
+        flags = self._flags
+        joined: list[str] = []
+        index = 0
+        while index < len(words):
+            word = words[index]
+            flag, equals, value = word.partition("=")
+            if flag in flags and not equals and flags[flag].nargs is None and self._has_value(words, index):
+                index += 1
+                equals, value = "=", words[index]
+            if flag in flags and equals:
+                joined.append(f"{flag}={self._expanded(flag, value, names)}")
+            elif flag in flags or word.startswith("-"):
+                joined.append(word)
+            else:
+                joined.append(self._expanded(self._positional, word, names))
+            index += 1
+        return joined
+
+    def _has_value(self, words: Sequence[str], index: int) -> bool:
+        return index + 1 < len(words) and words[index + 1] not in self._flags
+
+    def _expanded(self, option: str, value: str, names: Mapping[str, object] | None) -> str:
+        if option not in self._expanding or names is None:
+            return value
+
+        def replacement(match: re.Match[str]) -> str:
+            if match.group(1) is None:
+                return match.group()[0]
+            return str(names[known_name(match.group(1), names, option)])
+
+        return _BRACES.sub(replacement, value)
+
+    def _unknown(self, word: str) -> str:
+        flag = word.partition("=")[0]
+        if flag.startswith("-"):
+            return f"there is no option {flag}{suggest(flag, self.options)}"
+        return f"`{word}` is one word too many; a value with spaces stands in quotes"
+
+
+def known_name(name: str, names: Collection[str], option: str) -> str:
+    """Return a name that is used in braces.
+
+    Raises NotebookError naming the option where the notebook has no such name.
+    """
+    if name in names:
+        return name
+    visible = [known for known in names if not known.startswith("_")]
+    raise NotebookError(
+        f"{option}: the notebook has no name `{name}`{suggest(name, visible)}.",
+        place=Place(line=1),
+        fix=f"Define {name} in a cell above, or write {{{{{name}}}}} for the braces themselves.",
+    )
+
+
+def named_parts(text: str) -> list[tuple[str, bool]]:
+    """Split text at its `{name}`s into (text, is a name); `{{` and `}}` stand for single braces."""
+    parts: list[tuple[str, bool]] = []
+    position = 0
+    for match in _BRACES.finditer(text):
+        plain = text[position : match.start()] + (match.group()[0] if match.group(1) is None else "")
+        parts.append((plain, False))
+        if match.group(1) is not None:
+            parts.append((match.group(1), True))
+        position = match.end()
+    return [part for part in [*parts, (text[position:], False)] if part[0]]
+
+
+def one_of(*choices: str) -> Any:
+    """Return an argparse type that takes one of the words and suggests the nearest."""
+
+    def read(word: str) -> str:
+        if word not in choices:
+            raise argparse.ArgumentTypeError(
+                f"`{word}` is not one of {', '.join(choices)}{suggest(word, choices)}"
+            )
+        return word
+
+    return read
+
+
+def key_value(text: str) -> tuple[str, str]:
+    """Read `key=value`; the value may hold more equal signs."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise argparse.ArgumentTypeError(f"`{text}` is not of the form name=value")
+    return key, value
+
+
+def _written(action: argparse.Action) -> str:
+    """Return an option or a positional as the usage shows it."""
+    value = str(action.metavar or action.dest.upper())
+    if not action.option_strings:
+        return {"?": f"[{value}]", "*": f"[{value} ...]"}.get(str(action.nargs), value)
+    if action.nargs == 0:
+        return f"[{action.option_strings[0]}]"
+    return f"[{action.option_strings[0]} {f'[{value}]' if action.nargs == '?' else value}]"
+
+
+def _words(line: str) -> list[str]:
+    try:
+        return shlex.split(line, posix=True)
+    except ValueError as error:
+        raise _Mistake("a quote in the line is never closed") from error
+
+
+def _sentence(message: str) -> str:
+    """Turn argparse's `argument --n: invalid int value: 'x'` into words."""
+    message = re.sub(r"^argument ([^:]+): ", r"\1: ", message)
+    message = re.sub(r"invalid int value: '(.*)'", r"`\1` is not a whole number", message)
+    message = re.sub(r"invalid float value: '(.*)'", r"`\1` is not a number", message)
+    message = re.sub(r"expected one argument", "a value is missing", message)
+    message = re.sub(r"the following arguments are required: ", "missing: ", message)
+    return message.rstrip(".") + "."

@@ -1,0 +1,230 @@
+"""What a preview found, as plain values: the same for the notebook's card, the terminal and JSON."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from alur_nb.runtime.plan import Status
+from alur_nb.runtime.quality import CheckResult
+
+Verdict = Literal["would load", "nothing new", "would fail"]
+State = Literal["new", "nothing new"]
+SourceKind = Literal["files", "new", "table"]
+ContractState = Literal["in files", "read as null", "refused", "extra, ignored"]
+ResultState = Literal["ok", "cast", "missing", "surplus", "differs", "set by the writer"]
+Outcome = Literal["passed", "failed", "open"]
+
+STATUSES: tuple[Status, ...] = ("new", "changed", "done", "skipped", "same_content", "bad")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """One file of the listing, and what a run would do with it."""
+
+    path: str
+    status: Status
+    bytes: int
+    reason: str | None = None
+    fix: str | None = None
+    opened: bool = False
+    """Whether the preview looked into it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """How much of a source's files was looked at."""
+
+    files_read: int
+    files_found: int
+    """The files that the sample was taken from: the new ones, or the loaded ones where nothing is new."""
+    bytes_read: int
+    bytes_found: int
+    rows: int
+    """Rows that were parsed, rejected ones among them."""
+    rejected: int
+    complete: bool
+    """Whether every row of every file was read: then all numbers are exact."""
+    bytes_covered: int
+
+    @property
+    def estimated_rows(self) -> int | None:
+        """About how many rows all the files hold, to two digits; None without a row to judge by."""
+        if self.complete:
+            return self.rows
+        if not self.rows or not self.bytes_covered:
+            return None
+        about = max(self.rows, round(self.rows * self.bytes_found / self.bytes_covered))
+        return max(self.rows, round(about, 2 - len(str(about))))
+
+
+@dataclass(frozen=True, slots=True)
+class ContractColumn:
+    """A column of the contract or of the opened files, and how one meets the other."""
+
+    name: str
+    ddl: str | None
+    """None: the contract does not have it."""
+    state: ContractState
+    found: int
+    """Opened files that have the column."""
+    files: int
+    """Opened files whose header could be read."""
+    header: str | None = None
+    """How the files spell it, where that is not its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRow:
+    """One row that does not fit, and why."""
+
+    source_file: str
+    line: int | None
+    column: str | None
+    reason: str
+    raw: str
+    """The row as it is written, at most 500 characters of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePreview:
+    """One source of the pipeline: what it holds, what is new in it, and what was looked at."""
+
+    parameter: str
+    kind: SourceKind
+    reads: str
+    """The patterns, or the table's qualified name."""
+    state: State
+    counts: Mapping[Status, int] = field(default_factory=dict)
+    """Files by status, every status named; empty for a table."""
+    files: tuple[FileFact, ...] = ()
+    bytes: int = 0
+    """Size of the files that a run would load."""
+    sampled: Sampled | None = None
+    columns: tuple[ContractColumn, ...] = ()
+    batches: int = 0
+    """Committed batches that a run would read."""
+    batch_rows: int = 0
+    whole: bool = True
+    """For a table: whether its committed batches were read whole."""
+    pending: tuple[str, ...] = ()
+    """Upstream pipelines whose rows to come are among those of the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResultColumn:
+    """A column of the result beside the one that the target declares."""
+
+    name: str
+    declared: str | None
+    given: str | None
+    state: ResultState
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPreview:
+    """A check's result, and what it says of the data that were not seen."""
+
+    result: CheckResult
+    outcome: Outcome
+    """`open`: it failed on the sample, and all of the data may well pass it."""
+    on_sample: bool
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One pipeline on the way to the target: what it reads and writes."""
+
+    pipeline: str
+    reads: tuple[str, ...]
+    writes: str
+    previewed: bool = True
+    """Whether rows that it has yet to write are in this preview; else its committed ones are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Obstacle:
+    """Something that would stop the run, and the next step."""
+
+    message: str
+    fix: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a run of the pipeline would do, judged by samples; nothing was written."""
+
+    pipeline: str
+    target: str
+    verdict: Verdict
+    sources: tuple[SourcePreview, ...] = ()
+    columns: tuple[str, ...] = ()
+    types: tuple[str, ...] = ()
+    """The DDL type of each column."""
+    rows: tuple[tuple[Any, ...], ...] = ()
+    """The first rows of the result."""
+    sample_rows: int = 0
+    """How many rows the result has on the sample."""
+    exact: bool = True
+    """Whether nothing was left out: then the numbers are those of a run."""
+    rejected: tuple[RejectedRow, ...] = ()
+    """The first rejected rows."""
+    rejected_rows: int = 0
+    """How many rows of the sample are rejected."""
+    reject_reasons: Mapping[str, int] = field(default_factory=dict)
+    """`column: reason` -> rows of the sample."""
+    result_columns: tuple[ResultColumn, ...] = ()
+    checks: tuple[CheckPreview, ...] = ()
+    lineage: tuple[Step, ...] = ()
+    """The pipelines whose rows this one's are made of, sources first; this one is the last."""
+    problems: tuple[Obstacle, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What was not seen."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what JSON can hold, keys in the order of the fields."""
+        plain: dict[str, Any] = to_json(self)
+        for source, given in zip(plain["sources"], self.sources, strict=True):
+            if given.sampled is not None:
+                source["sampled"]["estimated_rows"] = given.sampled.estimated_rows
+        return plain
+
+    def __str__(self) -> str:
+        from alur_nb.authoring.preview_text import to_text
+
+        return to_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def to_json(value: object) -> Any:
+    """Return a value as JSON can hold it: times in ISO form, decimals as text, bytes as base64."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: to_json(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    # Before tuples: a row of a struct column is a tuple too.
+    if hasattr(value, "asDict"):
+        return to_json(value.asDict())
+    match value:
+        case Mapping():
+            return {str(key): to_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [to_json(item) for item in value]
+        case datetime() | date() | time():
+            return value.isoformat()
+        case bytes() | bytearray():
+            return base64.b64encode(value).decode()
+        # JSON has no NaN and no infinity.
+        case float() if value != value or value in (float("inf"), float("-inf")):
+            return str(value)
+        case None | bool() | int() | float() | str():
+            return value
+        case Decimal() | timedelta() | _:
+            return str(value)

@@ -1,0 +1,302 @@
+"""Pipelines rehearsed on samples: their functions are called as a run calls them, and nothing is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from types import CodeType
+from typing import TYPE_CHECKING
+
+from alur_nb.authoring.preview_facts import SourcePreview, State
+from alur_nb.authoring.preview_sources import FilesSample, Sampler, as_new
+from alur_nb.runtime.context import LoadCall, loading_by
+from alur_nb.runtime.errors import ContractError, DeclarationError
+from alur_nb.runtime.lake import quoted
+from alur_nb.runtime.ledger import Batch, live
+from alur_nb.runtime.load import load_to_bronze, source_for
+from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
+from alur_nb.runtime.plan import SourcePlan, new_batches
+from alur_nb.runtime.project import Project
+from alur_nb.runtime.result import conform
+from alur_nb.runtime.runner import refuse_later
+from alur_nb.runtime.tables import Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class TableSample:
+    """What one table source gives: committed batches, and what upstream pipelines would add to them."""
+
+    facts: SourcePreview
+    frame: DataFrame
+    pending: tuple[Rehearsed, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is neither a batch nor a row to come."""
+        return not self.facts.batches and not self.pending
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """One pipeline's rehearsal: its result on the samples, and what these were."""
+
+    pipeline: Pipeline
+    state: State
+    result: DataFrame | None
+    """None where there is nothing to give to the function."""
+    files: tuple[FilesSample, ...] = ()
+    tables: tuple[TableSample, ...] = ()
+    as_read: bool = False
+    """Whether the function returned the very frame that was read."""
+    is_extract: bool = False
+
+    @property
+    def upstream(self) -> tuple[Rehearsed, ...]:
+        """The rehearsals whose results went into this one."""
+        return tuple(one for table in self.tables for one in table.pending)
+
+    @property
+    def exact(self) -> bool:
+        """Whether nothing was left out, here and upstream."""
+        files = all(sample.sampled.complete for sample in self.files)
+        return files and all(t.facts.whole for t in self.tables) and all(up.exact for up in self.upstream)
+
+    def with_upstream(self) -> Iterator[Rehearsed]:
+        """Yield this rehearsal and all that went into it, sources first."""
+        for one in self.upstream:
+            yield from one.with_upstream()
+        yield self
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What a pipeline's declared sources hold, before anything is opened."""
+
+    pipeline: Pipeline
+    plans: Mapping[str, SourcePlan]
+    batches: Mapping[str, list[Batch]]
+    pending: Mapping[str, tuple[Rehearsed, ...]]
+
+    @property
+    def decides(self) -> bool:
+        """Whether declared sources decide if there is something to do; else the function's loads do."""
+        return any(not isinstance(source, TableSource) for source in self.pipeline.sources.values())
+
+    @property
+    def fresh(self) -> bool:
+        """Whether a run would find something new."""
+        news = [name for name, source in self.pipeline.sources.items() if isinstance(source, NewSource)]
+        return any(plan.new for plan in self.plans.values()) or any(
+            self.batches[name] or self.pending[name] for name in news
+        )
+
+
+@dataclass(slots=True)
+class Rehearsal:
+    """The rehearsals of one preview; an upstream pipeline that several need is rehearsed once."""
+
+    sampler: Sampler
+    project: Project
+    notes: list[str] = field(default_factory=list)
+    _known: dict[tuple[str, bool], Rehearsed | None] = field(default_factory=dict)
+
+    def rehearse(self, pipeline: Pipeline) -> Rehearsed:
+        """Rehearse with what is new; where nothing is, with what was loaded last.
+
+        Raises what the pipeline's function raises, and ContractError, DeclarationError, SourceError, LedgerError,
+        NotYetSupportedError.
+        """
+        refuse_later(pipeline)
+        looked = self._look(pipeline, whole=False)
+        if looked.decides and not looked.fresh:
+            return self._perform(looked, whole=False, again=True)
+        done = self._perform(looked, whole=False, again=False)
+        if looked.decides or done.is_extract or any(sample.plan.new for sample in done.files):
+            return done
+        return self._perform(looked, whole=False, again=True)
+
+    def _upstream(self, table: Table, *, whole: bool) -> tuple[Rehearsed, ...]:
+        """Rehearse the pipelines that write `table`, as far as they have something new for it."""
+        writers = [
+            one
+            for one in self.project.pipelines.values()
+            if one.target.qualified_name == table.qualified_name
+        ]
+        found = []
+        for writer in writers:
+            key = (writer.name, whole)
+            if key not in self._known:
+                self._known[key] = self._pending(writer, whole=whole)
+            found.append(self._known[key])
+        return tuple(one for one in found if one is not None and one.result is not None)
+
+    def _pending(self, writer: Pipeline, *, whole: bool) -> Rehearsed | None:
+        """Rehearse an upstream pipeline; None where its run would bring nothing."""
+        refuse_later(writer)
+        if not writer.sources and not _mentions_load(writer) and self._live(writer.target):
+            self.notes.append(
+                f"{writer.name} is an extract and was not called: its committed rows were read."
+            )
+            return None
+        try:
+            looked = self._look(writer, whole=whole)
+            if looked.decides and not looked.fresh:
+                return None
+            done = self._perform(looked, whole=whole, again=False)
+        except Exception as error:
+            error.add_note(f"(in {writer.name}, which was previewed because its rows are read here)")
+            raise
+        fresh = looked.decides or done.is_extract or any(sample.plan.new for sample in done.files)
+        return done if fresh else None
+
+    def _look(self, pipeline: Pipeline, *, whole: bool) -> _Looked:
+        plans: dict[str, SourcePlan] = {}
+        batches: dict[str, list[Batch]] = {}
+        pending: dict[str, tuple[Rehearsed, ...]] = {}
+        # The first `new` drives the pipeline; what is joined to it is wanted whole, so that its rows find partners.
+        driving = next((name for name, s in pipeline.sources.items() if isinstance(s, NewSource)), None)
+        for name, source in pipeline.sources.items():
+            if isinstance(source, FileSource):
+                plans[name] = self.sampler.plan(pipeline.target, name, source)
+                continue
+            pending[name] = self._upstream(source.table, whole=whole or name != driving)
+            if isinstance(source, NewSource):
+                ledger = self.sampler.workspace.ledger
+                batches[name] = new_batches(ledger, source, pipeline.target.qualified_name)
+            else:
+                batches[name] = self._live(source.table)
+        return _Looked(pipeline, plans, batches, pending)
+
+    def _live(self, table: Table) -> list[Batch]:
+        return [
+            batch
+            for batch in live(self.sampler.workspace.ledger.batches(table.qualified_name))
+            if batch.counts.get("rows", 0) > 0
+        ]
+
+    def _perform(self, looked: _Looked, *, whole: bool, again: bool) -> Rehearsed:
+        """Take the samples and call the function; without anything to give it, it is not called."""
+        pipeline = looked.pipeline
+        state: State = "nothing new" if again else "new"
+        files = {
+            name: self.sampler.sample(pipeline.target, plan, whole=whole, again=again)
+            for name, plan in looked.plans.items()
+        }
+        tables = {
+            name: self._table(looked, name, source, again=again)
+            for name, source in pipeline.sources.items()
+            if not isinstance(source, FileSource)
+        }
+        driving = [bool(sample.good) for sample in files.values()]
+        driving += [not table.empty for table in tables.values() if table.facts.kind == "new"]
+        taken = (tuple(files.values()), tuple(tables.values()))
+        if looked.decides and not any(driving):
+            return Rehearsed(pipeline, state, None, *taken)
+        frames = {
+            name: files[name].frame if name in files else tables[name].frame for name in pipeline.sources
+        }
+        result, loads = self._call(pipeline, frames, whole=whole, again=again)
+        if pipeline.sources and not looked.decides and not loads:
+            raise DeclarationError(
+                f"Pipeline `{pipeline.name}` would append all of its tables again in every run.",
+                fix="Read one of them with new(Table), or give the target a primary_key (silver), or overwrite (gold).",
+            )
+        given = [sample.frame for sample in (*files.values(), *loads)]
+        return Rehearsed(
+            pipeline,
+            state,
+            None if loads and not any(sample.good for sample in loads) else result,
+            (*taken[0], *loads),
+            taken[1],
+            as_read=len(given) == 1 and result is given[0],
+            is_extract=not pipeline.sources and not loads,
+        )
+
+    def _call(
+        self, pipeline: Pipeline, frames: Mapping[str, DataFrame], *, whole: bool, again: bool
+    ) -> tuple[DataFrame, list[FilesSample]]:
+        from pyspark.sql import DataFrame
+
+        loads: list[FilesSample] = []
+
+        def sampled(call: LoadCall) -> DataFrame:
+            sample = self._load(pipeline, call, whole=whole, again=again)
+            loads.append(sample)
+            return sample.frame
+
+        with loading_by(sampled):
+            result = pipeline.function(**frames)
+        if not isinstance(result, DataFrame):
+            raise ContractError(
+                f"Pipeline `{pipeline.name}` returned {type(result).__name__}, not a DataFrame.",
+                fix="End the function with `return frame`.",
+            )
+        return result, loads
+
+    def _load(self, pipeline: Pipeline, call: LoadCall, *, whole: bool, again: bool) -> FilesSample:
+        """Answer a `load_to_bronze` by a sample of the rows that a run would give."""
+        if call.target.qualified_name != pipeline.target.qualified_name:
+            raise DeclarationError(
+                f"{load_to_bronze.__name__}(target={call.target.class_name}) in pipeline `{pipeline.name}`, which "
+                f"writes {pipeline.target.qualified_name}.",
+                fix=f"Use target={pipeline.target.class_name}; other columns to read are said by contract=.",
+            )
+        plan = self.sampler.plan(call.target, load_to_bronze.__name__, source_for(call))
+        if not call.enable_idempotency:
+            plan = as_new(plan)
+            self.notes.append(
+                "enable_idempotency=False: files are loaded whether or not they had been before."
+            )
+        return self.sampler.sample(
+            call.target,
+            plan,
+            whole=whole,
+            again=again,
+            custom=call.custom_metadata,
+            exclude=call.exclude_metadata,
+        )
+
+    def _table(
+        self, looked: _Looked, name: str, source: NewSource | TableSource, *, again: bool
+    ) -> TableSample:
+        """Read a table's batches, and add the rows that upstream pipelines would write."""
+        table, pending = source.table, looked.pending[name]
+        batches, is_new = looked.batches[name], isinstance(source, NewSource)
+        if is_new and again:
+            batches = self._live(table)[-1:]
+        committed, whole = self.sampler.batches(table, batches)
+        names = [quoted(column) for column in table.columns]
+        parts = [
+            conform(one.result, table, self.sampler.started_at).select(*names)
+            for one in pending
+            if one.result is not None
+        ]
+        facts = SourcePreview(
+            parameter=name,
+            kind="new" if is_new else "table",
+            reads=table.qualified_name,
+            state="nothing new" if is_new and again else "new",
+            batches=len(batches),
+            batch_rows=sum(batch.counts.get("rows", 0) for batch in batches),
+            whole=whole,
+            pending=tuple(one.pipeline.name for one in pending),
+        )
+        frames = [committed, *parts] if batches or not parts else parts
+        return TableSample(facts, reduce(lambda left, right: left.unionByName(right), frames), pending)
+
+
+def _mentions_load(pipeline: Pipeline) -> bool:
+    """Whether the function itself names `load_to_bronze`; else it may be an API that it calls."""
+
+    def names(code: CodeType) -> Iterator[str]:
+        yield from code.co_names
+        yield from code.co_freevars
+        for constant in code.co_consts:
+            if isinstance(constant, CodeType):
+                yield from names(constant)
+
+    return load_to_bronze.__name__ in names(pipeline.function.__code__)

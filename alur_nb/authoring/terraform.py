@@ -1,0 +1,152 @@
+"""A bundle's `terraform/`: the static module, copied, and one file with the values that this project gives it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from alur_nb.authoring.manifest import Manifest, PipelineEntry, to_json
+from alur_nb.authoring.templates import deploy_templates
+from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError
+from alur_nb.runtime.settings import SETTINGS_FILE, Environment, session_conf
+
+TFVARS = "alur.auto.tfvars.json"
+
+# What Glue accepts in a job's description (API reference, CreateJob).
+_DESCRIPTION_LENGTH = 2048
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_WILDCARD = re.compile(r"[*?\[{]")
+
+
+def write_terraform(folder: Path, manifest: Manifest, environment: Environment) -> None:
+    """Copy the module into `folder` and write its values beside it; nothing else is ever generated.
+
+    Raises SettingsError where the environment lacks a value that AWS needs, ExportError for a source that a job
+    cannot reach.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    values = tfvars(manifest, environment)
+    for source in sorted((deploy_templates() / "terraform").glob("*.tf")):
+        shutil.copyfile(source, folder / source.name)
+    (folder / TFVARS).write_text(to_json(values), encoding="utf-8", newline="\n")
+
+
+def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
+    """Return the module's variables; every one of them is there, also where it has its default."""
+    if environment.encryption != "aws-managed":
+        raise NotYetSupportedError(
+            f"encryption = {environment.encryption!r} comes with a later release.",
+            fix=f"Leave it out of [env.{environment.name}]: everything is encrypted with keys that AWS manages.",
+        )
+    project = slug(manifest["project"], "project.name", 32)
+    landing = landing_root(environment)
+    return {
+        "project": project,
+        "environment": slug(environment.name, f"env.{environment.name}", 16),
+        "region": environment.region,
+        "account_id": environment.account_id,
+        "bucket": slug(environment.bucket or project, f"env.{environment.name}.bucket", 22),
+        "landing": landing,
+        "create_landing": environment.create_landing,
+        "glue_version": environment.glue_version,
+        "spark_conf": session_conf(environment),
+        "parameters": manifest["parameters"],
+        "libraries": manifest["libraries"],
+        "log_retention_days": environment.log_retention_days,
+        "protect_data": True,
+        "pipelines": {name: _job(name, entry, landing) for name, entry in manifest["pipelines"].items()},
+    }
+
+
+def landing_root(environment: Environment) -> str | None:
+    """Return the environment's landing zone as `s3://bucket/prefix/`; None where it names none.
+
+    Raises SettingsError where it is no S3 address.
+    """
+    if environment.landing is None:
+        return None
+    landing = environment.landing if environment.landing.endswith("/") else environment.landing + "/"
+    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^*?]+/)*", landing):
+        raise SettingsError(
+            f"[env.{environment.name}] landing = {environment.landing!r} is no place that a Glue job can read.",
+            fix=f'Write landing = "s3://BUCKET/" or "s3://BUCKET/PREFIX/" in {SETTINGS_FILE}.',
+        )
+    return landing
+
+
+def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:
+    """Return the folder, `s3://bucket/folder/`, that holds everything that a source pattern can match.
+
+    Raises ExportError for a path of this machine, and for a relative pattern without a landing zone.
+    """
+    place = Place(file=f"jobs/{pipeline}.py")
+    if "://" not in pattern and (pattern.startswith(("/", "~")) or re.match(r"[A-Za-z]:[\\/]", pattern)):
+        raise ExportError(
+            f"`{pipeline}` reads {pattern!r}, a path of this machine; a Glue job cannot.",
+            place=place,
+            fix='Make it relative to the landing zone, as in files("orders/*.csv"), or write s3://bucket/...',
+        )
+    if "://" in pattern and not pattern.startswith("s3://"):
+        scheme = pattern.split("://")[0]
+        raise ExportError(
+            f"`{pipeline}` reads {pattern!r}; jobs read s3:// only, not {scheme}://.",
+            place=place,
+            fix="Write the same path as s3://bucket/..., or relative to the environment's landing.",
+        )
+    if "://" not in pattern:
+        if landing is None:
+            raise ExportError(
+                f"`{pipeline}` reads {pattern!r}, which is relative, and the environment has no landing.",
+                place=place,
+                fix=f'Write landing = "s3://BUCKET/" under the environment in {SETTINGS_FILE}.',
+            )
+        pattern = landing + pattern.removeprefix("./")
+    return _literal_folder(pattern, pipeline)
+
+
+def slug(text: str, setting: str, longest: int) -> str:
+    """Return a name that AWS takes: lower case, digits and `-`, starting with a letter.
+
+    Raises SettingsError where nothing is left of it, or more than `longest` characters.
+    """
+    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+    if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name) or len(name) > longest:
+        raise SettingsError(
+            f"{setting} = {text!r} cannot name AWS resources.",
+            fix=f"Set {setting} in {SETTINGS_FILE}: 2 to {longest} of a-z, 0-9 and -, starting with a letter.",
+        )
+    return name
+
+
+def _job(name: str, entry: PipelineEntry, landing: str | None) -> dict[str, Any]:
+    patterns = [pattern for source in entry["sources"] for pattern in source["patterns"]]
+    tables = [source["table"] for source in entry["sources"] if source["table"]]
+    return {
+        "description": _CONTROL.sub(" ", entry["description"])[:_DESCRIPTION_LENGTH],
+        "script": entry["script"],
+        "target": entry["target"],
+        "source_tables": _unique(tables),
+        "source_folders": _unique(source_folder(pattern, landing, pipeline=name) for pattern in patterns),
+        "python_modules": entry["python_modules"],
+        **entry["glue"],
+    }
+
+
+def _literal_folder(pattern: str, pipeline: str) -> str:
+    wildcard = _WILDCARD.search(pattern)
+    literal = pattern[: wildcard.start()] if wildcard else pattern
+    folder = literal[: literal.rindex("/") + 1]
+    if folder.count("/") < 3 or ".." in folder.split("/"):
+        raise ExportError(
+            f"`{pipeline}` reads {pattern!r}, which names no bucket, or climbs with `..`.",
+            place=Place(file=f"jobs/{pipeline}.py"),
+            fix="Write s3://bucket/folder/pattern, or a pattern below the environment's landing.",
+        )
+    return folder
+
+
+def _unique(items: Iterable[str]) -> list[str]:
+    return sorted(set(items))

@@ -1,0 +1,215 @@
+"""The one way from a cell to the Python that runs: the live magics and export both take it."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from collections.abc import Collection
+from typing import Any
+
+from alur_nb.authoring.command_line import Command, known_name, named_parts
+from alur_nb.authoring.commands import DECLARING, PIPELINE, TABLE, pipeline_command, table_command
+from alur_nb.authoring.parse import (
+    Terms,
+    body_kind,
+    ingestion_cell_to_python,
+    sql_cell_to_python,
+    table_cell_to_python,
+)
+from alur_nb.authoring.source_text import Expression, Name, literal
+from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.project import Project
+
+
+def declares(magic: str, line: str, body: str | None) -> bool:
+    """Whether a magic declares something: every `%%` form does, and `%alur_pipeline NAME --from ..`."""
+    if magic not in DECLARING:
+        return False
+    if body is not None and body_kind(body) != "empty":
+        return True
+    return magic == PIPELINE and bool(pipeline_command().parse(line).from_)
+
+
+def unfold(
+    magic: str, line: str, body: str | None, project: Project, names: Collection[str] | None = None
+) -> str:
+    """Return the Python source that a declaring magic stands for; exactly this text is executed and exported.
+
+    `line` is what follows the magic's name; `body` is None for a line magic. Where the notebook's `names` are
+    given, a name that a line uses must be among them.
+    Raises NotebookError with line and column in the cell, NotYetSupportedError for a form of a later release.
+    """
+    if magic == TABLE:
+        return _unfold_table(table_command().parse(line), body or "")
+    if magic == PIPELINE:
+        return _unfold_pipeline(pipeline_command().parse(line), body or "", project, names)
+    raise NotebookError(
+        f"%{magic} declares nothing.", fix="Only %%alur_table and %%alur_pipeline have a body."
+    )
+
+
+def _unfold_table(options: argparse.Namespace, body: str) -> str:
+    command = table_command()
+    if options.from_:
+        raise NotYetSupportedError(
+            "%alur_table --from, which infers the columns from files, comes with a later release.",
+            fix=f"Write the columns in the cell's body:\n{command.example}",
+        )
+    _refuse_form(options, command)
+    kind = body_kind(body)
+    if kind == "python":
+        _refuse_options(options, allowed=("name",), instead="In Python the class and its Meta say this.")
+        return _checked_python(body)
+    if kind == "empty":
+        raise _no_body(command)
+    if kind == "sql":
+        raise NotebookError(
+            "A table's body is columns or Python, not a query.",
+            place=Place(line=2),
+            fix="Declare the query with %%alur_pipeline NAME --target TABLE.",
+        )
+    return table_cell_to_python(
+        _required(options.name, "a name", command),
+        body,
+        layer=options.layer or "bronze",
+        primary_key=options.primary_key,
+        partition_by=options.partition_by,
+        format=options.format,
+        description=options.description,
+    )
+
+
+def _unfold_pipeline(
+    options: argparse.Namespace, body: str, project: Project, names: Collection[str] | None
+) -> str:
+    command = pipeline_command()
+    _refuse_form(options, command)
+    kind = body_kind(body)
+    if kind == "python":
+        _refuse_options(options, allowed=("name", "preview"), instead="In Python the decorators say this.")
+        return _checked_python(body)
+    if kind == "empty" and not options.from_:
+        raise _no_body(command)
+    name = _required(options.name, "a name", command)
+    terms = Terms(
+        target=_required(options.target, "--target", command),
+        schedule=options.schedule,
+        timezone=options.timezone,
+        expects=options.expect,
+        resource_profile=options.resource_profile,
+    )
+    if kind != "empty":
+        _refuse_options(
+            options,
+            allowed=_SQL_OPTIONS,
+            instead="A query reads tables; files are for a cell without a body.",
+        )
+        return sql_cell_to_python(name, body, terms, project)
+    return ingestion_cell_to_python(name, _files_arguments(options, names), terms, project)
+
+
+_SQL_OPTIONS = ("name", "target", "schedule", "timezone", "expect", "resource_profile", "preview")
+
+# The options that are arguments of `files()`, in its order.
+_FILES_OPTIONS = {
+    "source_system": "source_system",
+    "contract": "contract",
+    "format": "format",
+    "option": "options",
+    "strict": "strict",
+    "extra_columns": "extra_columns",
+    "on_changed": "on_changed",
+    "same_content": "same_content",
+    "reject_limit": "reject_limit",
+}
+
+
+def _files_arguments(options: argparse.Namespace, names: Collection[str] | None) -> dict[str, Expression]:
+    patterns = [_pattern(pattern, names) for pattern in options.from_]
+    arguments: dict[str, Expression] = {"pattern": patterns[0] if len(patterns) == 1 else patterns}
+    for option, argument in _FILES_OPTIONS.items():
+        value: Any = getattr(options, option)
+        if value is not None:
+            arguments[argument] = dict(value) if option == "option" else value
+    return arguments
+
+
+def _pattern(pattern: str, names: Collection[str] | None) -> Expression:
+    """Write `{folder}/*.csv` as an f-string over the notebook's name, so that export sees the dependency."""
+    parts = named_parts(pattern)
+    if not any(is_name for _, is_name in parts):
+        return "".join(text for text, _ in parts)
+    if names is not None:
+        for text, is_name in parts:
+            if is_name:
+                known_name(text, names, "--from")
+    inner = "".join(
+        f"{{{text}}}" if is_name else text.replace("{", "{{").replace("}", "}}") for text, is_name in parts
+    )
+    return Name("f" + literal(inner))
+
+
+def _checked_python(body: str) -> str:
+    try:
+        ast.parse(body)
+    except SyntaxError as error:
+        raise _syntax_error(body, error) from None
+    except ValueError as error:
+        raise NotebookError(f"Python cannot read the body: {error}.", place=Place(line=2)) from None
+    return body
+
+
+def _syntax_error(body: str, error: SyntaxError) -> NotebookError:
+    line = error.lineno or 1
+    lines = body.splitlines()
+    text = lines[line - 1] if line <= len(lines) else ""
+    place = Place(line=line + 1, column=error.offset or 1)
+    if text.lstrip().startswith(("%", "!")):
+        return NotebookError(
+            f"`{text.strip()}` cannot stand in the body of a declaration.",
+            place=place,
+            fix="Put it into a cell of its own: the body must be plain Python, which the job runs too.",
+        )
+    return NotebookError(
+        f"Python cannot read the body: {error.msg}.",
+        place=place,
+        fix=f"Correct this line: {text.strip()}" if text.strip() else "Correct the body.",
+    )
+
+
+def _refuse_form(options: argparse.Namespace, command: Command) -> None:
+    if options.new:
+        raise NotYetSupportedError(
+            f"{command.name} --new, the form, comes with a later release.",
+            fix=f"Write the declaration:\n{command.example}",
+        )
+
+
+def _refuse_options(options: argparse.Namespace, *, allowed: Collection[str], instead: str) -> None:
+    given = [
+        key
+        for key, value in vars(options).items()
+        if key not in allowed
+        and value is not None
+        and value != []
+        and (value is not False or key == "strict")
+    ]
+    if given:
+        flag = {"from_": "--from", "strict": "--no-strict"}.get(given[0], "--" + given[0].replace("_", "-"))
+        raise NotebookError(f"{flag} does not fit this cell's body.", place=Place(line=1), fix=instead)
+
+
+def _required(value: str | None, what: str, command: Command) -> str:
+    if value:
+        return value
+    raise NotebookError(
+        f"{command.name}: {what} is missing.",
+        place=Place(line=1),
+        fix=command.advice,
+    )
+
+
+def _no_body(command: Command) -> NotebookError:
+    return NotebookError(
+        f"{command.name}: the cell has no body.", place=Place(line=1), fix=f"example:\n{command.example}"
+    )

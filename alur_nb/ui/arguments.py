@@ -1,0 +1,136 @@
+"""The lines of the magics that act; those that declare are read in `alur_nb.authoring.commands`."""
+
+from __future__ import annotations
+
+import re
+
+from alur_nb.authoring.command_line import Command, key_value, one_of
+from alur_nb.runtime.errors import NotebookError, Place
+
+
+def preview_command() -> Command:
+    """Return the options of `%alur_preview`."""
+    command = Command(
+        "%alur_preview",
+        "Shows what a run of the pipeline would do, from samples; nothing is written.",
+        "%alur_preview ingest_orders -n 5",
+    )
+    command.add("name", metavar="NAME", expands=True, help="the pipeline")
+    command.add(
+        "-n", "--rows", type=int, default=20, metavar="ROWS", expands=True, help="rows to show, default 20"
+    )
+    command.add(
+        "--sample", type=int, default=10_000, metavar="ROWS", expands=True, help="rows to read, default 10000"
+    )
+    command.add(
+        "--files", type=int, default=3, metavar="N", expands=True, help="files to read from, default 3"
+    )
+    return command
+
+
+def run_command() -> Command:
+    """Return the options of `%alur_run`."""
+    command = Command(
+        "%alur_run",
+        "Runs pipelines on the embedded lake; each loads only what its table has not taken in yet.",
+        "%alur_run ingest_orders --downstream",
+    )
+    command.add("names", nargs="*", metavar="NAME", expands=True, help="pipelines")
+    command.add("--all", action="store_true", help="every pipeline of the project")
+    command.add("--upstream", action="store_true", help="also those that feed it")
+    command.add("--downstream", action="store_true", help="also those that it feeds")
+    command.add("--env", default="local", metavar="ENV", expands=True, help="default local; AWS comes later")
+    command.add("--full", action="store_true", help="take everything in again (later release)")
+    command.add(
+        "-p", "--parameter", action="append", type=key_value, metavar="KEY=VALUE", help="(later release)"
+    )
+    return command
+
+
+def sql_command() -> Command:
+    """Return the options of `%alur_sql`."""
+    command = Command(
+        "%alur_sql",
+        "Runs one SELECT over the tables' committed rows, in the notebook only.",
+        "%%alur_sql --out counted\nselect count(*) as orders from orders",
+    )
+    command.add("--out", metavar="NAME", help="bind the whole result, a Spark DataFrame, to this name")
+    command.add(
+        "-n", "--rows", type=int, default=20, metavar="ROWS", expands=True, help="rows to show, default 20"
+    )
+    return command
+
+
+def check_command() -> Command:
+    """Return the options of `%alur_check`: none."""
+    return Command(
+        "%alur_check",
+        "Checks names, contracts, the order of pipelines and schedules; reads no data.",
+        "%alur_check",
+    )
+
+
+def export_command() -> Command:
+    """Return the options of `%alur_export`."""
+    command = Command(
+        "%alur_export",
+        "Writes the saved notebook's pipelines as Glue job scripts with their Terraform.",
+        "%alur_export --env dev",
+    )
+    command.add(
+        "--env", metavar="ENV", expands=True, help="an [env.NAME] of alur.toml; default: the only one"
+    )
+    command.add(
+        "--out", metavar="DIR", expands=True, help="the bundle's folder, default by project and environment"
+    )
+    command.add(
+        "--notebook", metavar="PATH", expands=True, help="where it is not clear which notebook is meant"
+    )
+    command.add(
+        "-p",
+        "--parameter",
+        action="append",
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="of the parameters cell",
+    )
+    return command
+
+
+def alur_command() -> Command:
+    """Return the options of `%alur`."""
+    command = Command(
+        "%alur",
+        "Shows the project at a glance: tables, pipelines, their order, and what to do next.",
+        "%alur help",
+    )
+    command.add("topic", nargs="?", type=one_of("help"), metavar="help", help="every magic with an example")
+    command.add("--debug", action="store_true", help="show whole tracebacks from now on; again: no more")
+    return command
+
+
+def later_command(name: str, summary: str) -> Command:
+    """Return a magic that a later release brings; it takes any line."""
+    command = Command(name, f"{summary} It comes with a later release.", "%alur help")
+    command.add("anything", nargs="*", metavar="...")
+    return command
+
+
+_LEADING_OPTION = re.compile(r"(--out|-n|--rows)(?:\s*=\s*|\s+)(\S+)\s*")
+
+
+def split_sql_line(line: str) -> tuple[str, str]:
+    """Split `--out df select ...` into its options and the query, whose quotes must stay as they are.
+
+    Raises NotebookError for any other option.
+    """
+    position = 0
+    while found := _LEADING_OPTION.match(line, position):
+        position = found.end()
+    query = line[position:]
+    if query.startswith("-") and not query.startswith("--  ") and not query.startswith("-- "):
+        sql_command().parse(query)
+        raise NotebookError(
+            "%alur_sql: options stand in front of the query.", place=Place(line=1), fix=sql_command().advice
+        )
+    return line[:position], query

@@ -1,0 +1,322 @@
+"""Cards: an object as static HTML with the facts of its plain text, and nothing that a widget would have to hold.
+
+Pure functions from a value to markup; `register` hands them to IPython's formatters.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from alur_nb.authoring.listing import source_text
+from alur_nb.authoring.preview_facts import Preview
+from alur_nb.authoring.query import QueryResult
+from alur_nb.runtime.flow import Pipeline
+from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.sources import FileSource
+from alur_nb.runtime.tables import Table, TableType
+from alur_nb.ui.declaring import Declaration, pipeline_text, table_text
+from alur_nb.ui.display import show
+from alur_nb.ui.glance import Glance, PipelineLine, step_text
+from alur_nb.ui.help import Help
+from alur_nb.ui.html import (
+    Content,
+    Html,
+    block,
+    card,
+    code,
+    details,
+    items,
+    joined,
+    paragraph,
+    strong,
+    table,
+    tag,
+)
+from alur_nb.ui.preview_card import data_cell, preview_card
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.operate import CheckReport
+
+log = logging.getLogger(__name__)
+
+
+def table_card(value: Table) -> Html:
+    """Show a table: its columns, keys and partitions."""
+    rows = [
+        (name, field.ddl, "yes" if field.nullable else "no", field.description or "")
+        for name, field in value.columns.items()
+    ]
+    facts = _facts(
+        ("class", code(value.class_name)),
+        ("primary key", ", ".join(value.primary_key)),
+        ("partitioned by", ", ".join(map(str, value.partition_by))),
+        ("format", value.format),
+    )
+    return card(
+        paragraph(strong(f"table {value.qualified_name}")),
+        paragraph(value.description) if value.description else None,
+        facts,
+        table(f"columns of {value.qualified_name}", ("column", "type", "nullable", "comment"), rows),
+    )
+
+
+def table_plain(value: Table) -> str:
+    """Return a table as text: the facts of its card."""
+    lines = [table_text(value)]
+    lines += [f"  {value.description}"] if value.description else []
+    lines += [f"  primary key: {', '.join(value.primary_key)}"] if value.primary_key else []
+    lines += [f"  partitioned by: {', '.join(map(str, value.partition_by))}"] if value.partition_by else []
+    lines.append(f"  format: {value.format}")
+    width = max(map(len, value.columns), default=0)
+    for name, field in value.columns.items():
+        note = f"{field.ddl}{'' if field.nullable else ' not null'}"
+        lines.append(f"  {name.ljust(width)}  {note}{f'  {field.description}' if field.description else ''}")
+    return "\n".join(lines)
+
+
+def pipeline_card(value: Pipeline) -> Html:
+    """Show a pipeline: sources, target, schedule and checks."""
+    sources = [(name, source_text(source), _rules(source)) for name, source in value.sources.items()]
+    schedule = f"{value.schedule.cron} {value.schedule.timezone}" if value.schedule else ""
+    return card(
+        paragraph(strong(f"pipeline {value.name}")),
+        paragraph(value.description) if value.description else None,
+        _facts(
+            ("writes", value.target.qualified_name),
+            ("schedule", schedule),
+            ("profile", value.resource_profile),
+        ),
+        table(f"sources of {value.name}", ("parameter", "source", "rules"), sources) if sources else None,
+        table(
+            f"checks of {value.name}",
+            ("check", "severity"),
+            [(expected.name, str(expected.severity)) for expected in value.expectations],
+        )
+        if value.expectations
+        else None,
+    )
+
+
+def pipeline_plain(value: Pipeline) -> str:
+    """Return a pipeline as text: the facts of its card."""
+    lines = [pipeline_text(value)]
+    lines += [f"  {value.description}"] if value.description else []
+    lines += [f"  schedule: {value.schedule.cron} {value.schedule.timezone}"] if value.schedule else []
+    lines += [f"  profile: {value.resource_profile}"] if value.resource_profile else []
+    for name, source in value.sources.items():
+        rules = _rules(source)
+        lines.append(f"  source {name}: {source_text(source)}{f' ({rules})' if rules else ''}")
+    lines += [f"  check {expected.name}: {expected.severity}" for expected in value.expectations]
+    return "\n".join(lines)
+
+
+def _rules(source: object) -> str:
+    """Return what differs from the defaults of `files()`, in its own words."""
+    if not isinstance(source, FileSource):
+        return ""
+    rules = [f"source_system {source.source_system}"] if source.source_system else []
+    rules += [] if source.strict else ["not strict"]
+    rules += [f"extra_columns {source.extra_columns}"] if source.extra_columns != "error" else []
+    rules += [f"on_changed {source.on_changed}"] if source.on_changed != "error" else []
+    rules += [f"same_content {source.same_content}"] if source.same_content != "warn" else []
+    return ", ".join([*rules, *(f"{key}={value!r}" for key, value in source.options.items())])
+
+
+def declaration_card(value: Declaration) -> Html:
+    """Show what a cell declared, and the Python it stands for."""
+    lines = [f"declared {table_text(one)}" for one in value.tables]
+    lines += [f"declared {pipeline_text(one)}" for one in value.pipelines]
+    return card(
+        items(lines) if lines else paragraph("The cell declares nothing."),
+        details("the Python that runs and is exported", block(value.source)) if value.source else None,
+    )
+
+
+def glance_card(value: Glance) -> Html:
+    """Show the project: tables, the DAG as an ordered list, problems, next steps."""
+    parts: list[Content] = []
+    if value.tables is not None:
+        rows = [(t.name, t.columns, t.holds, t.description) for t in value.tables]
+        parts.append(table(f"{len(rows):,} tables", ("table", "columns", "holds", "description"), rows))
+    if value.pipelines is not None:
+        parts.append(paragraph(strong(f"{len(value.pipelines):,} pipelines, in the order of a run")))
+        parts.append(items((_step(line) for line in value.pipelines), ordered=True))
+    parts += [paragraph(strong("problem: "), problem) for problem in value.problems]
+    if value.next_steps:
+        parts += [paragraph(strong("next")), items(code(step) for step in value.next_steps)]
+    return card(*parts) if parts else card(paragraph("Nothing was looked at."))
+
+
+def _step(line: PipelineLine) -> Html:
+    return joined(strong(line.name), step_text(line).removeprefix(line.name))
+
+
+def help_card(value: Help) -> Html:
+    """Show the magics, each with an example."""
+    rows = [(code(e.name), e.summary, block(e.example)) for e in value.entries]
+    listed = table("magics", ("magic", "what it does", "example"), rows) if rows else None
+    return card(paragraph(value.title), listed)
+
+
+def query_card(value: QueryResult) -> Html:
+    """Show the first rows of a query, and say whether there are more."""
+    if not value.columns:
+        return card(paragraph("No query was run."))
+    rows = [[data_cell(cell) for cell in row] for row in value.rows]
+    headers = [f"{name} {kind}" for name, kind in zip(value.columns, value.types, strict=True)]
+    return card(table(value.count_text, headers, rows))
+
+
+def run_card(value: RunReport) -> Html:
+    """Show a run: one row a pipeline, and below it what each has to say."""
+    if not value.runs:
+        return card(paragraph("Nothing was run."))
+    rows = [
+        (run.name, run.table, run.state, run.rows, run.rejected, run.files, f"{run.duration_seconds:.1f} s")
+        for run in value.runs
+    ]
+    headers = ("pipeline", "table", "state", "rows", "rejected", "files", "took")
+    return card(table("run", headers, rows), *(_run_details(run) for run in value.runs))
+
+
+def _run_details(run: PipelineRun) -> Html | None:
+    parts: list[Content] = []
+    if run.batch_id:
+        parts.append(paragraph("batch ", code(run.batch_id)))
+    if run.reject_reasons:
+        parts.append(table("rejected rows by reason", ("reason", "rows"), list(run.reject_reasons.items())))
+    if run.checks:
+        rows = [(c.name, "passed" if c.passed else str(c.severity), c.metric, c.message) for c in run.checks]
+        parts.append(table("checks", ("check", "result", "metric", "message"), rows))
+    parts.append(items(f"skipped {text}" for text in run.skipped_files))
+    parts.append(items(f"note: {text}" for text in run.warnings))
+    if run.error_text:
+        parts.append(block(run.error_text))
+    if not any(str(part) for part in parts):
+        return None
+    return details(f"{run.name}: {run.state}", *parts, is_open=run.state == "failed")
+
+
+def check_card(value: CheckReport) -> Html:
+    """Show what a check found."""
+    head = f"{len(value.tables)} tables, {len(value.pipelines)} pipelines: {'ok' if value.ok else 'not ok'}"
+    rows = [(p.severity, p.subject, p.message, p.place, p.fix) for p in value.problems]
+    found = table("findings", ("severity", "subject", "what", "where", "next"), rows) if rows else None
+    return card(paragraph(strong(head)), found)
+
+
+def bundle_card(value: Bundle) -> Html:
+    """Show what an export wrote."""
+    if not value.environment:
+        return card(paragraph("Nothing was exported."))
+    head = f"Bundle for {value.environment}: {len(value.scripts)} jobs, {len(value.tables)} tables, in {value.path}"
+    return card(
+        paragraph(strong(head)),
+        details(f"{len(value.scripts)} job scripts", items(code(name) for name in value.scripts)),
+        details(
+            f"changed: {len(value.changed_files)} files", items(code(name) for name in value.changed_files)
+        )
+        if value.changed_files
+        else paragraph("nothing changed"),
+        items(f"warning: {text}" for text in value.warnings),
+    )
+
+
+def _facts(*facts: tuple[str, Content]) -> Html:
+    """Return the facts that there are as a description list."""
+    found = [joined(tag("dt", name), tag("dd", value)) for name, value in facts if value]
+    return tag("dl", *found) if found else Html("")
+
+
+def table_class_card(value: TableType) -> Html:
+    """Show a table class as its table."""
+    return table_card(value.__table__)
+
+
+def table_class_plain(value: TableType) -> str:
+    """Return a table class as its table's text."""
+    return table_plain(value.__table__)
+
+
+Card = Callable[[Any], Html]
+
+CARDS: dict[type, Card] = {
+    Table: table_card,
+    TableType: table_class_card,
+    Pipeline: pipeline_card,
+    RunReport: run_card,
+    Preview: preview_card,
+    QueryResult: query_card,
+    Declaration: declaration_card,
+    Glance: glance_card,
+    Help: help_card,
+}
+
+# Known by module and name: importing them here would load more than `%load_ext` may.
+LATE_CARDS: dict[tuple[str, str], Card] = {
+    ("alur_nb.authoring.operate", "CheckReport"): check_card,
+    ("alur_nb.authoring.bundle", "Bundle"): bundle_card,
+}
+
+# The objects whose own `str` is not what a reader wants.
+TEXTS: dict[type, Callable[[Any], str]] = {
+    Table: table_plain,
+    TableType: table_class_plain,
+    Pipeline: pipeline_plain,
+}
+
+
+def to_html(value: object) -> Html | None:
+    """Return an object's card; None where it has none, or where making it fails: its text is shown then."""
+    kind = type(value)
+    make = CARDS.get(kind) or LATE_CARDS.get((kind.__module__, kind.__qualname__))
+    try:
+        return make(value) if make else None
+    # A formatter that raises would fail the cell; the plain text holds the same facts.
+    except Exception:
+        log.debug("no card for %s", kind, exc_info=True)
+        return None
+
+
+def to_text(value: object) -> str:
+    """Return an object's plain text."""
+    kind = type(value)
+    make = TEXTS.get(kind, str)
+    try:
+        return make(value)
+    # As above: a class that declares no table is shown as Python shows it.
+    except Exception:
+        log.debug("no text for %s", kind, exc_info=True)
+        return repr(value)
+
+
+def publish(value: object) -> None:
+    """Show an object in the running cell, as its result would be shown."""
+    show(to_text(value), to_html(value) or Html(""))
+
+
+def register(shell: InteractiveShell) -> None:
+    """Let IPython show our objects by these functions."""
+    formatter = shell.display_formatter
+    if formatter is None:
+        return
+
+    def html_of(value: object) -> str | None:
+        made = to_html(value)
+        return str(made) if made is not None else None
+
+    def text_of(value: object, printer: Any, cycle: bool) -> None:
+        printer.text(to_text(value))
+
+    html, plain = formatter.formatters["text/html"], formatter.formatters["text/plain"]
+    for kind in CARDS:
+        html.for_type(kind, html_of)
+    for module, name in LATE_CARDS:
+        html.for_type_by_name(module, name, html_of)
+    for kind in TEXTS:
+        plain.for_type(kind, text_of)

@@ -1,0 +1,42 @@
+"""Publishing an output: HTML with its plain text, by IPython's own display."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING
+
+from IPython.display import publish_display_data
+
+from alur_nb.ui.html import Html
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+
+def bundle(text: str, html: Html) -> dict[str, str]:
+    """Return the two readings of one output."""
+    return {"text/plain": text, "text/html": html.text}
+
+
+def show(text: str, html: Html) -> None:
+    """Publish one output in the running cell."""
+    publish_display_data(bundle(text, html))  # type: ignore[no-untyped-call]
+
+
+class Live:
+    """One output that is replaced while work goes on; its last state is what a saved notebook holds."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        # A terminal cannot replace what it has printed: there the last state alone is shown.
+        self._can_update = hasattr(shell, "kernel")
+        self._id = uuid.uuid4().hex
+        self._is_shown = False
+
+    def update(self, text: str, html: Html, *, is_last: bool = False) -> None:
+        """Show a state in place of the one before."""
+        if not self._can_update and not is_last:
+            return
+        # Front ends route an update to its output by this id; it is not saved with the notebook.
+        data, transient = bundle(text, html), {"display_id": self._id}
+        publish_display_data(data, transient=transient, update=self._is_shown)  # type: ignore[no-untyped-call]
+        self._is_shown = True

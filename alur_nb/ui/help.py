@@ -1,0 +1,63 @@
+"""`%alur help`: every magic with what it does and an example that runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alur_nb.authoring.command_line import Command
+from alur_nb.authoring.commands import pipeline_command, table_command
+from alur_nb.ui.arguments import (
+    alur_command,
+    check_command,
+    export_command,
+    preview_command,
+    run_command,
+    sql_command,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One magic."""
+
+    name: str
+    summary: str
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    """A line of help, and the magics it speaks of."""
+
+    title: str
+    entries: tuple[Entry, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [self.title]
+        for entry in self.entries:
+            lines += ["", f"{entry.name}  {entry.summary}"]
+            lines += [f"    {line}" for line in entry.example.splitlines()]
+        return "\n".join(lines)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def working_commands() -> tuple[Command, ...]:
+    """Return the commands of every magic that works now."""
+    return (
+        table_command(),
+        pipeline_command(),
+        preview_command(),
+        run_command(),
+        sql_command(),
+        check_command(),
+        export_command(),
+        alur_command(),
+    )
+
+
+def help_page() -> Help:
+    """Return what `%alur help` shows."""
+    entries = tuple(Entry(c.name, c.summary, c.example) for c in working_commands())
+    return Help("The magics of alur-nb; `%alur_table?` and the like show every option.", entries)

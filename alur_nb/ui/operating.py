@@ -1,0 +1,198 @@
+"""What the acting magics do: preview, run, query, check, export; each returns an object.
+
+While a notebook is executed for an export they do nothing, and return an empty object of their usual type.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from alur_nb.authoring.preview_facts import Preview
+from alur_nb.authoring.query import QueryResult
+from alur_nb.runtime.context import is_export_mode
+from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.ui.arguments import (
+    alur_command,
+    check_command,
+    export_command,
+    preview_command,
+    run_command,
+    split_sql_line,
+    sql_command,
+)
+from alur_nb.ui.cards import publish
+from alur_nb.ui.glance import Glance, glance
+from alur_nb.ui.help import Help, help_page
+from alur_nb.ui.session import Session
+from alur_nb.ui.work import Task, in_background
+
+if TYPE_CHECKING:
+    from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.operate import CheckReport
+
+
+def preview(session: Session, line: str, body: str | None) -> Preview:
+    """Preview one pipeline."""
+    if is_export_mode():
+        return Preview("", "", "nothing new")
+    options = preview_command().parse(line, session.names)
+    return previewed(session, options.name, options.rows, options.sample, options.files)
+
+
+def previewed(
+    session: Session, name: str, rows: int = 20, sample_rows: int = 10_000, files: int = 3
+) -> Preview:
+    """Preview a pipeline in the background of the running cell."""
+    from alur_nb.authoring import operate
+
+    session.project.pipeline(name)
+
+    def work(task: Task[Preview]) -> Preview:
+        in_job_group(task)
+        return operate.preview(name, rows=rows, sample_rows=sample_rows, files=files, project=session.project)
+
+    return in_background(session.shell, Task(f"preview of {name}", work))
+
+
+def in_job_group(task: Task[Any]) -> None:
+    """Let an interrupt of the cell cancel the Spark jobs of this thread."""
+    from alur_nb.runtime.context import get_spark_session
+
+    get_spark_session().sparkContext.setJobGroup(task.group, f"alur {task.title}", interruptOnCancel=True)
+
+
+def run(session: Session, line: str, body: str | None) -> RunReport:
+    """Run pipelines; a failed one ends the cell after its report is shown."""
+    if is_export_mode():
+        return RunReport("")
+    from alur_nb.authoring import operate
+
+    command = run_command()
+    options = command.parse(line, session.names)
+    if bool(options.names) == options.all:
+        raise NotebookError("%alur_run: name pipelines, or --all.", place=Place(line=1), fix=command.advice)
+    if options.parameter:
+        raise NotYetSupportedError(
+            "%alur_run -p comes with a later release.",
+            fix="Change the value in the cell tagged `parameters`.",
+        )
+    for name in options.names:
+        session.project.pipeline(name)
+
+    def work(task: Task[RunReport]) -> RunReport:
+        return operate.run(
+            builtins.all if options.all else options.names,
+            options.env,
+            upstream=options.upstream,
+            downstream=options.downstream,
+            full=options.full,
+            project=session.project,
+            run_id=task.group,
+            cancelled=task.cancelled,
+            on_event=lambda event: task.tell(event.pipeline, f"{event.step} {event.detail}".rstrip()),
+        )
+
+    title = "run of all pipelines" if options.all else f"run of {', '.join(options.names)}"
+    report = in_background(session.shell, Task(title, work))
+    failed = [one for one in report.runs if one.state == "failed"]
+    if failed:
+        # The report is what was done; the error behind it is what stops the notebook.
+        publish(report)
+        raise _error_of(failed[0])
+    return report
+
+
+def _error_of(run: PipelineRun) -> BaseException:
+    return run.error or NotebookError(f"Pipeline `{run.name}` failed.", fix="The report above says why.")
+
+
+def sql(session: Session, line: str, body: str | None) -> QueryResult:
+    """Run one SELECT over committed rows."""
+    if is_export_mode():
+        return QueryResult()
+    from alur_nb.authoring.query import query
+    from alur_nb.runtime.workspace import open_workspace
+
+    command = sql_command()
+    text, select = (line, body) if body is not None else split_sql_line(line)
+    options = command.parse(text, session.names)
+    if not select.strip():
+        raise NotebookError("%alur_sql: the query is missing.", place=Place(line=1), fix=command.advice)
+    if options.out is not None and not options.out.isidentifier():
+        raise NotebookError(f"--out: `{options.out}` is not a name.", place=Place(line=1), fix=command.advice)
+    project, workspace = session.project, open_workspace()
+
+    def work(task: Task[QueryResult]) -> QueryResult:
+        in_job_group(task)
+        return query(select, project, workspace, rows=options.rows)
+
+    result = in_background(session.shell, Task("query", work))
+    if options.out is not None:
+        session.shell.user_ns[options.out] = result.frame
+    return result
+
+
+def check(session: Session, line: str, body: str | None) -> CheckReport:
+    """Check what is declared; an error among the findings ends the cell after the report is shown."""
+    from alur_nb.authoring import operate
+
+    if is_export_mode():
+        return operate.CheckReport()
+    check_command().parse(line)
+    report = operate.check(project=session.project)
+    wrong = [problem for problem in report.problems if problem.severity == "error"]
+    if wrong:
+        publish(report)
+        more = f" (and {len(wrong) - 1} more above)" if len(wrong) > 1 else ""
+        raise NotebookError(wrong[0].message + more, fix=wrong[0].fix)
+    return report
+
+
+def export(session: Session, line: str, body: str | None) -> Bundle:
+    """Export the saved notebook."""
+    if is_export_mode():
+        from alur_nb.authoring.bundle import Bundle
+
+        return Bundle()
+    from alur_nb.authoring import operate
+
+    options = export_command().parse(line, session.names)
+
+    def work(task: Task[Bundle]) -> Bundle:
+        return operate.export(
+            options.notebook,
+            options.env,
+            options.out,
+            parameters=dict(options.parameter or ()),
+        )
+
+    return in_background(session.shell, Task("export", work))
+
+
+def alur(session: Session, line: str, body: str | None) -> Glance | Help:
+    """Show the project, or the magics; switch whole tracebacks on and off."""
+    if is_export_mode():
+        return Glance()
+    command = alur_command()
+    options = command.parse(line)
+    if options.debug:
+        session.is_debugging = not session.is_debugging
+        return Help(f"Whole tracebacks are {'on' if session.is_debugging else 'off'}.")
+    if options.topic == "help":
+        return help_page()
+    return glance(session.project)
+
+
+def refusing(name: str) -> Callable[[Session, str, str | None], None]:
+    """Return the answer of a magic that a later release brings."""
+
+    def answer(session: Session, line: str, body: str | None) -> None:
+        if not is_export_mode():
+            raise NotYetSupportedError(
+                f"{name} comes with a later release.", fix="`%alur help` shows what works now."
+            )
+
+    return answer

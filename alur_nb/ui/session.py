@@ -1,0 +1,228 @@
+"""What one notebook's kernel remembers: which cell is running, what it declares, and how its errors end it."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from alur_nb.runtime import flow, pipelines, tables
+from alur_nb.runtime.context import is_export_mode
+from alur_nb.runtime.errors import AlurError, NotebookError, Place
+from alur_nb.runtime.project import Origin, Project, current_project
+from alur_nb.runtime.tables import Table
+from alur_nb.ui import errors
+from alur_nb.ui.display import show
+from alur_nb.ui.html import card, paragraph
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+T = TypeVar("T")
+Declared = Table | flow.Pipeline
+
+_listeners: list[Callable[[Declared], None]] = []
+
+
+def _tell(declared: Declared) -> None:
+    for listener in tuple(_listeners):
+        listener(declared)
+
+
+tables.subscribe(_tell)
+pipelines.subscribe(_tell)
+
+
+@dataclass(slots=True)
+class RunningCell:
+    """The cell that runs now. `origin` is None where nothing tells cells apart: there a name is the identity."""
+
+    number: int
+    source: str
+    origin: Origin | None
+    declared: list[Declared] = field(default_factory=list)
+    warned: set[str] = field(default_factory=set)
+
+    @property
+    def label(self) -> str:
+        """The cell as the notebook numbers it, by its last execution."""
+        return f"cell [{self.number}]" if self.number else "the notebook"
+
+
+class Session:
+    """The notebook side of one shell; made by `%load_ext alur_nb`."""
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        self.shell = shell
+        self.is_debugging = False
+        self._depth = 0
+        # Outside of a cell, where a program calls a magic, an anonymous one.
+        self.cell = RunningCell(0, "", None)
+        self._declaring = contextlib.ExitStack()
+
+    @property
+    def project(self) -> Project:
+        """The registry that the notebook declares into."""
+        return current_project()
+
+    @property
+    def names(self) -> Mapping[str, object]:
+        """The notebook's own names."""
+        names: Mapping[str, object] = self.shell.user_ns
+        return names
+
+    def start(self) -> None:
+        """Follow the shell's cells from now on, the running one included."""
+        self.shell.events.register("pre_run_cell", self.before_cell)
+        self.shell.events.register("post_run_cell", self.after_cell)
+        _listeners.append(self._heard)
+        errors.render_ours(self._rendered)
+        inputs = self._inputs()
+        running = self._running(len(inputs) - 1, inputs[-1] if inputs else "")
+        if running.origin is not None:
+            self._enter(running)
+
+    def stop(self) -> None:
+        """Follow the shell's cells no more."""
+        self.shell.events.unregister("pre_run_cell", self.before_cell)
+        self.shell.events.unregister("post_run_cell", self.after_cell)
+        _listeners.remove(self._heard)
+        self._declaring.close()
+        errors.render_ours_no_more()
+
+    def before_cell(self, info: ExecutionInfo) -> None:
+        """Let what the cell declares belong to it; IPython calls this before each cell."""
+        self._depth += 1
+        if self._depth == 1:
+            # The history holds the cells before this one, and an empty text in front.
+            self._enter(self._running(len(self._inputs()), str(info.raw_cell)))
+
+    def after_cell(self, result: ExecutionResult) -> None:
+        """Retract what the cell declared before and not again; a cell that failed changes nothing."""
+        self._depth = max(self._depth - 1, 0)
+        if self._depth > 0:
+            return
+        error = result.error_before_exec or result.error_in_exec
+        declaring, self._declaring = self._declaring, contextlib.ExitStack()
+        self.cell = RunningCell(0, "", None)
+        if error is None:
+            declaring.close()
+        else:
+            declaring.__exit__(type(error), error, error.__traceback__)
+
+    def _enter(self, running: RunningCell) -> None:
+        self._depth = 1
+        self.cell = running
+        if running.origin is not None:
+            self._declaring.enter_context(self.project.declaring(running.origin))
+
+    def _inputs(self) -> list[str]:
+        inputs: list[str] = self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
+        return inputs
+
+    def _running(self, number: int, source: str) -> RunningCell:
+        """Tell which cell runs: by the front end's cell id; in a batch run by its text; in a terminal by nothing."""
+        get_parent = getattr(self.shell, "get_parent", None)
+        parent: Mapping[str, Any] = (get_parent() if get_parent else None) or {}
+        cell_id = (parent.get("metadata") or {}).get("cellId")
+        # nbclient and papermill send no cell id. They take no input either, which consoles do.
+        if not cell_id and parent.get("content", {}).get("allow_stdin") is False:
+            cell_id = "text:" + hashlib.sha256(source.encode()).hexdigest()
+        return RunningCell(number, source, Origin(f"cell [{number}]", cell_id) if cell_id else None)
+
+    def _heard(self, declared: Declared) -> None:
+        cell = self.cell
+        cell.declared.append(declared)
+        kind, name = (
+            ("table", declared.qualified_name) if isinstance(declared, Table) else ("pipeline", declared.name)
+        )
+        places = dict.fromkeys(map(str, self.project.conflicts().get(f"{kind} {name}", ())))
+        if len(places) < 2 or name in cell.warned or is_export_mode():
+            return
+        cell.warned.add(name)
+        text = (
+            f"Warning: the {kind} {name} is declared in {' and '.join(places)}. The last one counts now; "
+            "check and export refuse it. Rename one of them, or delete it and run its cell again."
+        )
+        show(text, card(paragraph(text)))
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[list[Declared]]:
+        """Collect what is declared inside the block, each name once, as it was declared last."""
+        cell = self.cell
+        start = len(cell.declared)
+        collected: list[Declared] = []
+        yield collected
+        latest = {
+            (type(one), one.name if isinstance(one, flow.Pipeline) else one.qualified_name): one
+            for one in cell.declared[start:]
+        }
+        collected.extend(latest.values())
+
+    def execute(self, text: str, *, typed: bool) -> None:
+        """Execute source text as the cell's own code, in the notebook's names.
+
+        `typed` text stands in the cell below its `%%` line, so its lines keep the numbers that the user sees.
+        """
+        shown = f"{self.cell.source.partition(chr(10))[0]}\n{text}" if typed else text
+        name = self.shell.compile.cache(shown, self.cell.number, raw_code=shown)
+        tree = ast.parse(text, filename=name)
+        if typed:
+            ast.increment_lineno(tree, 1)
+        try:
+            code = compile(tree, name, "exec", flags=self.shell.compile.flags, dont_inherit=True)
+        except SyntaxError as error:
+            place = Place(line=error.lineno, column=error.offset)
+            raise NotebookError(
+                f"Python cannot run the body: {error.msg}.",
+                place=place,
+                fix="Correct the line; in a declaration `await`, `return` and `yield` stand in functions only.",
+            ) from None
+        exec(code, self.shell.user_global_ns, self.shell.user_ns)
+
+    def answer(self, work: Callable[[], T]) -> T:
+        """Do a magic's work; an error ends the cell as a card and a few lines, without a frame of ours."""
+        try:
+            return work()
+        except AlurError as error:
+            self._end_with(error)
+            raise
+        # Whatever a user's function raises ends here, to be shown with the user's frames and raised on.
+        except Exception as error:
+            if not self.is_debugging:
+                errors.render_as(error, self._lines_of_other(error))
+            raise
+
+    def _rendered(self, error: AlurError) -> list[str]:
+        """Return what ends a cell whose own code raised an error of ours."""
+        if self.is_debugging:
+            return errors.full_traceback(self.shell, error)
+        self._locate(error, errors.traceback_frames(error.__traceback__))
+        return errors.error_lines(error, self.cell.source)
+
+    def _locate(self, error: AlurError, frames: list[tuple[FrameType, int]]) -> None:
+        errors.located(error, self.cell.label, errors.cell_line(frames, self.shell))
+
+    def _end_with(self, error: AlurError) -> None:
+        self._locate(error, errors.calling_frames() + errors.traceback_frames(error.__traceback__))
+        if self.is_debugging:
+            return
+        lines = errors.error_lines(error, self.cell.source)
+        # A terminal shows the lines that end the cell; a card of the same words would only double them.
+        if hasattr(self.shell, "kernel"):
+            show("\n".join(lines), errors.error_card(error, self.cell.source))
+        errors.render_as(error, lines)
+
+    def _lines_of_other(self, error: Exception) -> list[str]:
+        if errors.is_users(error):
+            return errors.users_traceback(self.shell, error)
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        return [
+            f"{type(error).__name__}: {first}",
+            "  This is an error inside alur-nb that it does not explain.",
+            "  next:  run `%alur --debug` and the cell again for the whole traceback.",
+        ]

@@ -1,0 +1,168 @@
+"""Long work in a thread of its own while the cell waits: an interrupt always reaches it, and progress shows."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from alur_nb.ui.display import Live
+from alur_nb.ui.errors import render_as
+from alur_nb.ui.html import card, items, paragraph
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+T = TypeVar("T")
+
+TICK_SECONDS = 0.2
+"""Five updates a second at most."""
+FIRST_SIGN_SECONDS = 0.2
+CANCEL_SECONDS = 5.0
+CLOCK_SECONDS = 1.0
+"""How often the elapsed time alone is shown."""
+
+
+@dataclass(slots=True)
+class Task(Generic[T]):
+    """One piece of work: its thread, what it has said so far, and how to stop it."""
+
+    title: str
+    work: Callable[[Task[T]], T]
+    group: str = field(default_factory=lambda: uuid.uuid4().hex)
+    """The Spark job group of the work; an interrupt cancels it."""
+    cancelled: threading.Event = field(default_factory=threading.Event)
+    steps: dict[str, str] = field(default_factory=dict)
+    spark: str = ""
+    result: T | None = None
+    error: BaseException | None = None
+
+    def tell(self, subject: str, step: str) -> None:
+        """Note where a part of the work is; may be called from any thread."""
+        self.steps[subject] = step
+
+    def run(self) -> None:
+        """Do the work in this thread and keep what comes out."""
+        try:
+            self.result = self.work(self)
+        # Everything that ends the work is raised again in the cell's own thread.
+        except BaseException as error:  # noqa: BLE001 - kept whole, and raised where the cell waits
+            self.error = error
+
+
+def in_background(shell: InteractiveShell, task: Task[T]) -> T:
+    """Do the work in a thread while the cell waits and shows its progress; return what it returns.
+
+    An interrupt cancels the work's Spark jobs, waits for the thread, and ends the cell with one line.
+    """
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
+
+    def work() -> None:
+        if parent is not None:
+            # What the user's function prints belongs to the cell that waits here.
+            shell.set_parent(parent)  # type: ignore[attr-defined]
+        task.run()
+
+    progress = _Progress(Live(shell), task)
+    thread = threading.Thread(target=work, name=f"alur-{task.title}", daemon=True)
+    thread.start()
+    threading.Thread(target=_watch, args=(task, thread), daemon=True).start()
+    try:
+        thread.join(FIRST_SIGN_SECONDS)
+        while thread.is_alive():
+            progress.show()
+            thread.join(TICK_SECONDS)
+    except KeyboardInterrupt as interrupt:
+        ended = _cancel(task, thread)
+        progress.show(state="cancelled")
+        note = "" if ended else "; a part of it could not be stopped and ends in the background"
+        render_as(interrupt, [f"cancelled: {task.title}{note}"])
+        raise
+    if task.error is not None:
+        progress.show(state="failed")
+        raise task.error
+    progress.show(state="done")
+    return task.result  # type: ignore[return-value] # without an error the work has returned
+
+
+def _cancel(task: Task[T], thread: threading.Thread) -> bool:
+    """Stop the work and its Spark jobs; whether its thread has ended."""
+    task.cancelled.set()
+    deadline = time.monotonic() + CANCEL_SECONDS
+    # Spark may be starting and hold its lock, so it is asked from a thread, again until the work has ended.
+    while thread.is_alive() and time.monotonic() < deadline:
+        asking = threading.Thread(target=_cancel_jobs, args=(task.group,), daemon=True)
+        asking.start()
+        asking.join(TICK_SECONDS)
+        thread.join(TICK_SECONDS)
+    return not thread.is_alive()
+
+
+def _cancel_jobs(group: str) -> None:
+    from alur_nb.runtime.runner import cancel_jobs
+
+    # The session may be gone; then no job of it runs.
+    with contextlib.suppress(Exception):
+        cancel_jobs(group)
+
+
+class _Progress:
+    """The one output that shows where the work is, and keeps its last state."""
+
+    def __init__(self, live: Live, task: Task[Any]) -> None:
+        self._live = live
+        self._task = task
+        self._begin = time.monotonic()
+        self._shown: list[str] = []
+        self._shown_at = 0.0
+
+    def show(self, state: str = "running") -> None:
+        """Show the state where it is news; work that ends at once shows no progress at all."""
+        is_last = state != "running"
+        lines = [f"{self._task.title}: {state}", *self._steps(is_last)]
+        now = time.monotonic()
+        is_old = lines == self._shown and now - self._shown_at < CLOCK_SECONDS
+        if is_old or (is_last and not self._shown):
+            return
+        self._shown, self._shown_at = lines, now
+        head, *steps = lines
+        elapsed = f"elapsed: {now - self._begin:.1f} s"
+        text = "\n".join([head, *(f"  {step}" for step in steps), f"  {elapsed}"])
+        self._live.update(text, card(paragraph(head), items(steps), paragraph(elapsed)), is_last=is_last)
+
+    def _steps(self, is_last: bool) -> list[str]:
+        # A copy: the work adds to it while we read.
+        steps = [f"{subject}: {step}" for subject, step in dict(self._task.steps).items()]
+        return [*steps, self._task.spark] if self._task.spark and not is_last else steps
+
+
+def _watch(task: Task[T], thread: threading.Thread) -> None:
+    """Note what Spark is doing, until the work ends.
+
+    Never done where the cell waits: an interrupt in the middle of a call leaves its connection to Java unusable.
+    """
+    from alur_nb.authoring.local_spark import is_warm
+
+    while thread.is_alive():
+        task.spark = _spark_tasks(task.group) if is_warm() else "starting Spark"
+        thread.join(TICK_SECONDS)
+
+
+def _spark_tasks(group: str) -> str:
+    """Return how many tasks of the group's running stages are done; an empty text where Spark is not up."""
+    # Progress is a courtesy: pyspark may be half imported, and whatever Spark answers, the work goes on.
+    with contextlib.suppress(Exception):
+        context = sys.modules["pyspark"].SparkContext._active_spark_context
+        tracker = context.statusTracker()
+        jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
+        stages = {stage for job in jobs if job and job.status == "RUNNING" for stage in job.stageIds}
+        infos = [info for info in map(tracker.getStageInfo, stages) if info]
+        total = sum(info.numTasks for info in infos)
+        if total:
+            return f"Spark: {sum(info.numCompletedTasks for info in infos)} of {total} tasks"
+    return ""

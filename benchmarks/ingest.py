@@ -1,0 +1,198 @@
+"""How long our ingestion takes, measured against a bare typed Spark write of the same files.
+
+    python benchmarks/ingest.py [--rows 1000000] [--files 24] [--rounds 5]
+
+Both run in one process on one Spark session, alternating, after a round each that is not counted. Progress goes
+to stderr; the result is one line of JSON on stdout, whose `ratio` is that of the medians.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import shutil
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alur_nb import (
+    BooleanField,
+    BronzeTable,
+    DateField,
+    DecimalField,
+    DoubleField,
+    FloatField,
+    IntegerField,
+    LongField,
+    StringField,
+    TimestampField,
+    files,
+    get_spark_session,
+    pipeline,
+    run,
+)
+from alur_nb.runtime.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_DAY = date(2024, 1, 1)
+FIRST_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
+
+
+class OrdersBronze(BronzeTable):
+    """Nineteen columns of the usual kinds, seven of them numbers with a point."""
+
+    order_id = LongField(nullable=False)
+    customer_id = IntegerField()
+    store = StringField()
+    city = StringField()
+    product = StringField()
+    category = StringField()
+    channel = StringField()
+    quantity = IntegerField()
+    unit_price = DecimalField(10, 2)
+    discount = DoubleField()
+    tax = DecimalField(10, 2)
+    total = DecimalField(12, 2)
+    weight_kg = DoubleField()
+    distance_km = DoubleField()
+    rating = FloatField()
+    is_gift = BooleanField()
+    ordered_on = DateField()
+    shipped_at = TimestampField()
+    note = StringField()
+
+
+@pipeline(sources={"orders": files("*.csv", source_system="shop")}, target=OrdersBronze)
+def ingest_orders(orders: DataFrame) -> DataFrame:
+    """Load every order as it is."""
+    return orders
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the files where they are not there yet, measure, print the line."""
+    options = _parse(arguments)
+    work = ROOT / "build" / "benchmark"
+    landing = make_files(work / f"orders-{options.rows}-{options.files}", options.rows, options.files)
+    actions = {
+        "bare": partial(write_bare, get_spark_session(), landing, work),
+        "alur": partial(ingest, landing, work, options.rows),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for number in range(options.rounds + 1):
+        # Every other round the other way round, so that neither always finds the warmer machine.
+        for name in list(actions) if number % 2 else reversed(actions):
+            taken = _timed(actions[name])
+            _tell(f"round {number} {name}: {taken:.2f} s{'' if number else ' (warming up, not counted)'}")
+            if number:
+                seconds[name].append(taken)
+    print(json.dumps(_result(options, seconds["bare"], seconds["alur"])))
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--files", type=int, default=24)
+    parser.add_argument("--rounds", type=int, default=5)
+    return parser.parse_args(arguments)
+
+
+def _result(options: argparse.Namespace, bare: list[float], ours: list[float]) -> dict[str, object]:
+    medians = statistics.median(bare), statistics.median(ours)
+    return {
+        "benchmark": "ingest",
+        "rows": options.rows,
+        "files": options.files,
+        "rounds": options.rounds,
+        "bare_seconds": round(medians[0], 3),
+        "alur_seconds": round(medians[1], 3),
+        "ratio": round(medians[1] / medians[0], 3),
+    }
+
+
+def _timed(action: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def write_bare(spark: SparkSession, landing: Path, work: Path) -> None:
+    """Read with the table's types and write Parquet: no rejects, no metadata, no audit, no ledger."""
+    reader = spark.read.schema(OrdersBronze.ddl).option("header", True)
+    reader.csv(str(landing)).write.mode("overwrite").parquet(str(work / "bare"))
+
+
+def ingest(landing: Path, work: Path, rows: int) -> None:
+    """Run the pipeline into a new, empty lake through the public API."""
+    root = work / "alur"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    (root / "alur.toml").write_text(f"[env.local]\nlanding = {json.dumps(str(landing))}\n")
+    report = run("ingest_orders", workspace=open_workspace(root))
+    if not report.ok or report.runs[0].rows != rows:
+        raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{report}")
+
+
+def make_files(folder: Path, rows: int, count: int) -> Path:
+    """Write `rows` orders into `count` files, the same bytes every time; return the folder."""
+    if not folder.is_dir():
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        _tell(f"making {rows:,} rows in {count} files in {folder}")
+        for number in range(count):
+            first, last = rows * number // count, rows * (number + 1) // count
+            with (part / f"orders-{number:02}.csv").open("w", encoding="utf-8", newline="") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                writer.writerow(OrdersBronze.schema.names)
+                writer.writerows(_orders(first, last))
+        part.rename(folder)
+    return folder
+
+
+def _orders(first: int, last: int) -> Iterator[tuple[object, ...]]:
+    for n in range(first, last):
+        # Knuth's multiplicative hash: spread values that are the same on every machine and Python.
+        h = (n * 2_654_435_761) & 0xFFFF_FFFF
+        cents, quantity = h % 20_000 + 99, h % 7 + 1
+        total = cents * quantity
+        yield (
+            10_000_000_000 + n,
+            h % 250_000,
+            f"store-{h % 140:03}",
+            ("Bergen", "Graz", "Kraków", "Lyon", "Porto", "São Paulo", "Tartu", "Utrecht")[h % 8],
+            f"product {h % 5_000}",
+            ("books", "garden", "kitchen", "music", "tools")[h % 5],
+            ("web", "app", "shop")[h % 3],
+            quantity,
+            f"{cents // 100}.{cents % 100:02}",
+            (h >> 3) % 30 / 100,
+            f"{total // 500}.{total // 5 % 100:02}",
+            f"{total // 100}.{total % 100:02}",
+            (h >> 5) % 40_000 / 1_000,
+            "" if h % 11 == 0 else (h >> 7) % 900_000 / 1_000,
+            (h >> 9) % 50 / 10,
+            "true" if h % 13 == 0 else "false",
+            FIRST_DAY + timedelta(days=h % 366),
+            (FIRST_MOMENT + timedelta(seconds=(h >> 2) % 31_000_000)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            f"ring twice, floor {h % 9}" if h % 17 == 0 else "",
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,200 @@
+"""The demo: `python notebooks/demo.py` lays a landing zone in `demo/`, runs the quickstart there and sums it up.
+
+With `--no-run` it only lays the landing zone, the settings and the copy of the notebook.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import landing_zone
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = "quickstart.ipynb"
+CELL_TIMEOUT_SECONDS = 900
+REASON_WIDTH = 80
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+SETTINGS = """\
+# The demo's project. Its lake lies in .alur/, its landing zone in data/.
+[project]
+name = "flights"
+
+# What `alur export` writes the bundle for. No such account or bucket exists.
+[env.dev]
+region = "eu-central-1"
+account_id = "123456789012"
+bucket = "acme-flights-dev"
+landing = "s3://acme-landing-dev/"
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Lay, execute, sum up; the exit code is 1 where a cell of the notebook failed."""
+    options = _parse(arguments)
+    folder: Path = options.folder.resolve()
+    lay_project(folder)
+    if options.no_run:
+        return 0
+    failure = execute(folder)
+    if failure is not None:
+        print(
+            f"\n{failure}\n\nThe notebook stopped there; {folder / 'quickstart.html'} shows how far it came."
+        )
+        return 1
+    print()
+    for line in summary(folder):
+        print(line)
+    return 0
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--no-run", action="store_true", help="lay the files and stop")
+    parser.add_argument("--folder", type=Path, default=ROOT / "demo", help="where (default: demo/)")
+    return parser.parse_args(arguments)
+
+
+def lay_project(folder: Path) -> None:
+    """Make `folder` a project: landing zone, settings, notebook. What is there and right is left alone."""
+    started = time.monotonic()
+    written = landing_zone.lay(folder / "data")
+    took = (
+        f"{len(written)} files written in {time.monotonic() - started:.1f} s" if written else "already there"
+    )
+    print(f"Landing zone  {_shown(folder / 'data')}: {landing_zone.TOTAL_FLIGHTS:,} flights, {took}")
+    offered = {"alur.toml": SETTINGS.encode(), NOTEBOOK: (ROOT / "notebooks" / NOTEBOOK).read_bytes()}
+    for name in offer(folder, offered):
+        print(f"Kept          {_shown(folder / name)}: it was edited (remove it for a fresh copy)")
+
+
+def offer(folder: Path, files: dict[str, bytes]) -> list[str]:
+    """Write each file unless somebody edited it since it was written here; return the names that were kept."""
+    record = folder / ".laid.json"
+    laid: dict[str, str] = json.loads(record.read_text()) if record.is_file() else {}
+    kept = []
+    for name, content in files.items():
+        target = folder / name
+        there = target.read_bytes() if target.is_file() else None
+        if there is None or _digest(there) == laid.get(name):
+            if there != content:
+                target.write_bytes(content)
+            laid[name] = _digest(content)
+        elif there != content:
+            kept.append(name)
+    record.write_text(json.dumps(laid, indent=2, sort_keys=True) + "\n")
+    return kept
+
+
+def execute(folder: Path) -> str | None:
+    """Run the notebook from top to bottom in a new kernel and write it as HTML; return a failing cell's words.
+
+    The notebook file itself stays as it is.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    from alur_nb.runtime.context import java_home
+
+    print(f"Java          {java_home()}")
+    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        timeout=CELL_TIMEOUT_SECONDS,
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_start=_progress(notebook.cells),
+    )
+    failure = None
+    started = time.monotonic()
+    # Spark and the kernel talk on stderr; JupyterLab tells its kernels where their notebook lies, so do we.
+    environment = {**os.environ, "JPY_SESSION_NAME": str(folder / NOTEBOOK)}
+    with (folder / "kernel.log").open("w") as log:
+        try:
+            client.execute(env=environment, stderr=log)
+        except (CellExecutionError, DeadKernelError, TimeoutError) as error:
+            failure = COLOURS.sub("", str(error))
+    took = f"executed in {time.monotonic() - started:.0f} s"
+    print(f"\rNotebook      {_shown(folder / NOTEBOOK)}: {took}{' ' * 20}")
+    _write_html(notebook, folder / "quickstart.html")
+    return failure
+
+
+def _progress(cells: Sequence[Any]) -> Any:
+    code = [index for index, cell in enumerate(cells) if cell.cell_type == "code"]
+
+    def show(cell: Any, cell_index: int) -> None:
+        if sys.stdout.isatty() and cell_index in code:
+            print(f"\rNotebook      cell {code.index(cell_index) + 1} of {len(code)} ", end="", flush=True)
+
+    return show
+
+
+def _write_html(notebook: Any, target: Path) -> None:
+    from nbconvert import HTMLExporter
+
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    target.write_text(page, encoding="utf-8")
+
+
+def summary(folder: Path) -> list[str]:
+    """Return what lies in the lake now, from its ledger, and where to look next."""
+    from alur_nb.runtime.ledger import live
+    from alur_nb.runtime.workspace import open_workspace
+
+    workspace = open_workspace(folder)
+    lines = [f"{'table':<28}{'rows':>10}{'rejected':>10}{'files':>7}"]
+    reasons: dict[str, int] = {}
+    for table in _tables(workspace.lake_root):
+        batches = live(workspace.ledger.batches(table))
+        counts = [_total(batches, name) for name in ("rows", "rejected", "files")]
+        lines.append(f"{table:<28}{counts[0]:>10,}{counts[1]:>10,}{counts[2]:>7,}")
+        for batch in batches:
+            for reason, rows in batch.reject_reasons.items():
+                reasons[reason] = reasons.get(reason, 0) + rows
+    if reasons:
+        counted = sorted(reasons.items())
+        lines += [
+            "",
+            "Rejected, and why:",
+            *(f"{rows:>6}  {shorten(why, REASON_WIDTH)}" for why, rows in counted),
+        ]
+    return [*lines, "", *_where(folder)]
+
+
+def _tables(lake: Path) -> list[str]:
+    folders = sorted(path for path in lake.glob("warehouse/*/*") if not path.name.endswith("__rejects"))
+    return [f"{path.parent.name}.{path.name}" for path in folders]
+
+
+def _total(batches: Iterable[Any], name: str) -> int:
+    return sum(batch.counts.get(name, 0) for batch in batches)
+
+
+def _where(folder: Path) -> list[str]:
+    places = [("The notebook, executed", folder / "quickstart.html"), ("The lake", folder / ".alur")]
+    places += [("The bundle for AWS", path.parent) for path in sorted(folder.glob("[!.]*/**/manifest.json"))]
+    return [f"{what:<24}{_shown(path)}" for what, path in places] + ["", "Next: make lab"]
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,293 @@
+"""The magics that need no Spark: declare, show, check, refuse; and how every mistake ends its cell."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from alur_nb.authoring.bundle import Bundle
+from alur_nb.authoring.operate import CheckReport
+from alur_nb.authoring.query import QueryResult
+from alur_nb.runtime.errors import AlurError, DeclarationError, NotebookError, NotYetSupportedError
+from alur_nb.runtime.flow import Pipeline
+from alur_nb.runtime.project import Project
+from alur_nb.runtime.report import RunReport
+from alur_nb.runtime.sources import FileSource
+from alur_nb.runtime.tables import Table
+from alur_nb.ui.declaring import Declaration
+from alur_nb.ui.glance import Glance
+from alur_nb.ui.help import Help
+from alur_nb.ui.magics import LATER, all_magics
+from tests.ui.conftest import Notebook
+
+ORDERS = "%%alur_table orders\nid int not null\namount decimal(10,2)"
+INGEST = "%alur_pipeline ingest_orders --from 'orders/*.csv' --target OrdersBronze"
+
+
+@pytest.fixture
+def shop(notebook: Notebook) -> Notebook:
+    """A notebook with a table and its ingestion."""
+    notebook.ok(ORDERS, "table")
+    notebook.ok(INGEST, "pipeline")
+    return notebook
+
+
+def test_columns_declare_a_table_and_bind_its_class(notebook: Notebook, project: Project) -> None:
+    declared = notebook.ok(ORDERS)
+    assert isinstance(declared, Declaration)
+    assert str(declared) == "declared table bronze.orders (OrdersBronze): 2 columns"
+    assert "class OrdersBronze(alur_nb.BronzeTable):" in (declared.source or "")
+    assert notebook.shell.user_ns["OrdersBronze"].__table__ == project.table("orders")
+
+
+def test_the_source_shown_is_what_was_executed(notebook: Notebook, project: Project) -> None:
+    source = notebook.ok(ORDERS).source
+    names: dict[str, object] = {"__name__": "__main__"}
+    exec(source, names)
+    assert names["OrdersBronze"].__table__ == notebook.shell.user_ns["OrdersBronze"].__table__  # type: ignore[attr-defined]
+
+
+def test_python_bodies_declare_what_they_say(notebook: Notebook, project: Project) -> None:
+    notebook.ok(ORDERS, "a")
+    declared = notebook.ok(
+        "%%alur_pipeline ingest_orders\n"
+        "import alur_nb\n"
+        "@alur_nb.expect(check_fn=alur_nb.row('amount > 0'))\n"
+        "@alur_nb.pipeline(sources={'orders': alur_nb.files('o/*.csv')}, target=OrdersBronze)\n"
+        "def ingest_orders(orders):\n"
+        "    return orders\n",
+        "b",
+    )
+    assert [pipeline.name for pipeline in declared.pipelines] == ["ingest_orders"]
+    assert declared.source is None
+
+
+def test_a_query_declares_a_pipeline(shop: Notebook, project: Project) -> None:
+    shop.ok("%%alur_table late\nid int", "c")
+    shop.ok("%%alur_pipeline find_late --target late\nselect id from new(orders) where amount > 3", "d")
+    assert project.edges() == (("ingest_orders", "find_late"),)
+
+
+@pytest.mark.parametrize("cell", [INGEST, f"%{INGEST}", f"%{INGEST}\n", f"%{INGEST}\n\n  \n"])
+def test_an_ingestion_needs_no_body(notebook: Notebook, project: Project, cell: str) -> None:
+    notebook.ok(ORDERS, "a")
+    notebook.ok(cell, "b")
+    assert isinstance(project.pipeline("ingest_orders").sources["orders"], FileSource)
+
+
+def test_text_in_options_arrives_as_it_is_typed(shop: Notebook, project: Project) -> None:
+    shop.shell.user_ns["env"] = "prod"
+    shop.ok(INGEST + " --expect \"amount rlike '^[0-9]{1,3}$env'\"", "pipeline")
+    (expected,) = project.pipeline("ingest_orders").expectations
+    assert "'^[0-9]{1,3}$env'" in str(expected)
+
+
+def test_names_in_patterns_are_the_notebooks(notebook: Notebook, project: Project) -> None:
+    notebook.ok(ORDERS, "a")
+    notebook.ok("folder = 'landing'", "b")
+    notebook.ok("%alur_pipeline load --from '{folder}/*.csv' --target orders", "c")
+    source = project.pipeline("load").sources["orders"]
+    assert isinstance(source, FileSource)
+    assert source.patterns == ("landing/*.csv",)
+    notebook.run("%alur_pipeline load --from '{foldr}/*.csv' --target orders", "c")
+    assert notebook.error_lines[0] == "NotebookError: --from: the notebook has no name `foldr` (did you mean `folder`?)."
+
+
+def test_lines_show_what_is_declared(shop: Notebook) -> None:
+    assert isinstance(shop.ok("%alur_table orders"), Table)
+    assert isinstance(shop.ok("%alur_pipeline ingest_orders"), Pipeline)
+    tables, pipelines = shop.ok("%alur_table"), shop.ok("%alur_pipeline")
+    assert str(tables) == "1 table\n  bronze.orders: 2 columns, never loaded"
+    assert (
+        str(pipelines)
+        == "1 pipeline, in the order of a run\n  1. ingest_orders: files(orders/*.csv) -> bronze.orders"
+    )
+    everything = shop.ok("x = %alur")
+    assert everything is None
+    glance = shop.shell.user_ns["x"]
+    assert isinstance(glance, Glance)
+    assert glance.next_steps[:2] == ("%alur_preview ingest_orders", "%alur_run --all")
+
+
+def test_an_empty_project_says_how_to_begin(notebook: Notebook) -> None:
+    assert "next: declare a table: %%alur_table orders" in str(notebook.ok("%alur"))
+
+
+def test_a_check_without_findings_returns_its_report(shop: Notebook) -> None:
+    report = shop.ok("%alur_check")
+    assert isinstance(report, CheckReport)
+    assert report.ok
+
+
+def test_a_check_with_an_error_shows_the_report_and_stops(shop: Notebook) -> None:
+    shop.ok("%alur_pipeline another --from 'o/*.csv' --target orders", "c")
+    shop.run("%alur_check")
+    assert isinstance(shop.error, NotebookError)
+    assert "another and ingest_orders both write bronze.orders." in shop.shown()[0]
+
+
+def test_help_names_every_magic_that_works(notebook: Notebook) -> None:
+    page = notebook.ok("%alur help")
+    assert isinstance(page, Help)
+    working = {magic.command.name for magic in all_magics()} - set(LATER)
+    assert {entry.name for entry in page.entries} == working
+    assert all(entry.example for entry in page.entries)
+
+
+@pytest.mark.parametrize("magic", all_magics(), ids=lambda magic: magic.name)
+def test_a_question_mark_shows_usage_and_example(notebook: Notebook, magic: object) -> None:
+    name = magic.name  # type: ignore[attr-defined]
+    info = notebook.shell.object_inspect(f"%{name}")
+    assert f"%{name}" in info["docstring"]
+    assert "Example" in info["docstring"]
+
+
+MISTAKES = [
+    ("%alur_preview", "%alur_preview: missing: NAME."),
+    ("%alur_preview ordrs", "There is no pipeline `ordrs`"),
+    ("%alur_preview ingest_order", "There is no pipeline `ingest_order` (did you mean `ingest_orders`?)."),
+    ("%alur_preview ingest_orders -n many", "%alur_preview: -n/--rows: `many` is not a whole number."),
+    ("%alur_preview ingest_orders --row 5", "%alur_preview: there is no option --row (did you mean `--rows`?)."),
+    ("%alur_preview {nothing}", "NAME: the notebook has no name `nothing`."),
+    ("%alur_run", "%alur_run: name pipelines, or --all."),
+    ("%alur_run ingest_orders --all", "%alur_run: name pipelines, or --all."),
+    ("%alur_run ingest_order", "There is no pipeline `ingest_order` (did you mean `ingest_orders`?)."),
+    ("%alur_run --al", "%alur_run: there is no option --al (did you mean `--all`?)."),
+    ("%alur_run 'open", "%alur_run: a quote in the line is never closed."),
+    ("%alur_sql", "%alur_sql: the query is missing."),
+    ("%alur_sql selct * from orders", "The SQL cannot be read: `selct` (did you mean `select`?)."),
+    ("%alur_sql select * from ordrs", "There is no table `ordrs` (did you mean `orders`?)."),
+    ("%%alur_sql --out 1x\nselect * from orders", "--out: `1x` is not a name."),
+    ("%%alur_sql --lmit 5\nselect * from orders", "%alur_sql: there is no option --lmit"),
+    ("%alur_sql --lmit 5 select * from orders", "%alur_sql: there is no option --lmit"),
+    ("%%alur_sql\ndelete from orders", "The body is not a SELECT but `DELETE`."),
+    ("%alur_check orders", "%alur_check: `orders` is one word too many"),
+    ("%alur_export --evn dev", "%alur_export: there is no option --evn (did you mean `--env`?)."),
+    ("%alur helpp", "%alur: help: `helpp` is not one of help (did you mean `help`?)."),
+    ("%alur_table ordrs", "There is no table `ordrs` (did you mean `orders`?)."),
+    ("%alur_table x --layer brnze", "%alur_table: --layer: `brnze` is not one of bronze, silver, gold"),
+    ("%%alur_table x --layer gold", "%alur_table: the cell has no body."),
+    ("%%alur_table x\na int\nb strng", "Unknown type `strng` (did you mean `string`?)."),
+    ("%%alur_table x\nclass A(:", "Python cannot read the body: invalid syntax."),
+    ("%%alur_table x\nawait y\nclass A: pass", "Python cannot run the body: 'await' outside function."),
+    ("%%alur_pipeline daily --target orders\nselect * from ordrs", "There is no table `ordrs`"),
+    ("%%alur_pipeline daily --target ordrs\nselect * from orders", "No table `ordrs` is declared (did you mean"),
+    ("%%alur_pipeline daily\ndef f(): pass", "The line names `daily`, and the body declares no pipeline."),
+    (f"{INGEST} --same-content skp", "files: same_content is 'skp' (did you mean `skip`?)."),
+    (f"{INGEST} --option nullvalu=x", "files: there is no option `nullvalu` (did you mean `nullValue`?)."),
+    (f"{INGEST} --schedule '0 6 * * *'", ""),
+    ("import alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField", "A: `x` is"),
+]
+
+
+@pytest.mark.parametrize(("cell", "message"), MISTAKES, ids=[cell for cell, _ in MISTAKES])
+def test_a_mistake_ends_its_cell_in_a_few_lines(shop: Notebook, cell: str, message: str) -> None:
+    shop.run(cell)
+    assert isinstance(shop.error, AlurError)
+    first, *rest = shop.error_lines
+    assert first.startswith(f"{type(shop.error).__name__}: {message}")
+    assert len(shop.error_lines) <= 6
+    assert "cell [4]" in rest[0]
+    assert any("next:" in line for line in rest)
+    assert not any("alur_nb/" in line or "Traceback" in line for line in shop.error_lines)
+
+
+def test_the_card_of_a_mistake_holds_the_whole_next_step(shop: Notebook) -> None:
+    shop.run("%%alur_table x\nid int\nname strng")
+    (html,) = shop.shown("text/html")
+    assert "cell [4], line 3, column 6" in html
+    assert "name strng\n     ^" in html
+
+
+def test_in_a_terminal_a_mistake_is_said_once(shop: Notebook) -> None:
+    del shop.shell.kernel  # type: ignore[attr-defined]
+    shop.run("%alur_run")
+    assert shop.error_lines
+    assert not shop.shown()
+
+
+def test_a_mistake_in_python_keeps_the_lines_of_the_cell(shop: Notebook) -> None:
+    shop.run("%%alur_table\nimport alur_nb\n\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField\n")
+    assert isinstance(shop.error, DeclarationError)
+    assert "  where: cell [4], line 4" in shop.error_lines
+
+
+def test_a_users_own_error_keeps_the_users_frames(shop: Notebook) -> None:
+    shop.run("%%alur_pipeline\n\ndef f():\n    raise ValueError('mine')\n\nf()")
+    assert isinstance(shop.error, ValueError)
+    text = "\n".join(shop.error_lines)
+    assert "line 6" in text
+    assert "line 4, in f" in text
+    assert "ValueError: mine" in text
+    assert "alur_nb/" not in text
+    assert "run_cell_magic" not in text
+
+
+def test_debug_shows_the_whole_traceback_until_it_is_off(shop: Notebook) -> None:
+    assert "on" in str(shop.ok("%alur --debug"))
+    shop.run("%alur_run")
+    assert any("operating.py" in line for line in shop.error_lines)
+    shop.ok("%alur --debug")
+    shop.run("%alur_run")
+    assert not any("operating.py" in line for line in shop.error_lines)
+
+
+LATER_FORMS = [
+    "%alur_table orders --from 'orders/*.csv'",
+    "%alur_table --new",
+    "%alur_pipeline --new",
+    "%alur_run --all --full",
+    "%alur_run --all -p day=1",
+    "%alur_deploy --plan",
+    "%alur_status",
+    "%alur_logs ingest_orders --follow",
+    "%alur_env dev",
+]
+
+
+@pytest.mark.parametrize("cell", LATER_FORMS)
+def test_what_comes_later_refuses(shop: Notebook, cell: str) -> None:
+    shop.run(cell)
+    assert isinstance(shop.error, NotYetSupportedError)
+    assert "comes with a later release" in shop.error_lines[0]
+
+
+def test_during_an_export_magics_that_act_do_nothing(shop: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALUR_MODE", "export")
+    assert shop.ok("%alur_run --all") == RunReport("")
+    assert shop.ok("%%alur_sql\nselect * from orders") == QueryResult()
+    assert shop.ok("%alur_check") == CheckReport()
+    assert shop.ok("%alur_export --env dev") == Bundle()
+    assert shop.ok("%alur") == Glance()
+    shop.ok("%alur_deploy")
+    assert isinstance(shop.ok(ORDERS, "table"), Declaration)
+    assert not Path(".alur").exists()
+
+
+def test_a_wrong_toml_is_said_at_load(notebook: Notebook) -> None:
+    Path("alur.toml").write_text("[projct]\nname = 'x'\n")
+    notebook.run("%reload_ext alur_nb", "load")
+    assert notebook.error_lines[0].startswith("SettingsError: Unknown key `projct`")
+    Path("alur.toml").write_text("[project]\nname = 'x'\n")
+    notebook.ok("%reload_ext alur_nb", "load")
+    notebook.ok(ORDERS, "a")
+
+
+HEAVY = ("pandas", "numpy", "nbconvert", "nbformat", "papermill", "pyspark", "sqlglot", "boto3", "ipywidgets")
+
+
+def test_loading_imports_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "import alur_nb.ui.magics as magics\n"
+        "magics._warm_up = lambda: None\n"
+        "assert shell.run_cell('%load_ext alur_nb').success\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
