@@ -192,6 +192,9 @@ class _Visitor(ast.NodeVisitor):
             path = path_of(decorator)
             if path and path[-1] != "()":
                 self._reach((*path, "()"), decorator)
+            if isinstance(decorator, ast.Attribute) and decorator.attr in MUTATORS:
+                for name in roots(decorator.value):
+                    self._change(name, decorator, How.METHOD, attributes(decorator))
         defaults = [default for default in (*node.args.defaults, *node.args.kw_defaults) if default]
         for child in [*decorators, *defaults, *(body if self.enter_functions else ())]:
             self.visit(child)

@@ -6,7 +6,6 @@ from alur_nb.authoring.command_line import Command, key_value, one_of
 
 TABLE = "alur_table"
 PIPELINE = "alur_pipeline"
-DECLARING = (TABLE, PIPELINE)
 
 
 def table_command() -> Command:

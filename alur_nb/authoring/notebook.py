@@ -116,7 +116,13 @@ def read_notebook(path: Path | str) -> Notebook:
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
         raise _unreadable(path, reason, "Save the notebook, or give its path.") from error
-    except (ValueError, AttributeError, KeyError, nbformat.reader.NotJSONError, nbformat.ValidationError) as error:
+    except (
+        ValueError,
+        AttributeError,
+        KeyError,
+        nbformat.reader.NotJSONError,
+        nbformat.ValidationError,
+    ) as error:
         reason = "it is not a Jupyter notebook"
         raise _unreadable(path, reason, "Open the file in Jupyter and save it again.") from error
     language = content.metadata.get("kernelspec", {}).get("language", "python")

@@ -16,6 +16,7 @@ from alur_nb.authoring.preview_facts import (
     Preview,
     RejectedRow,
     ResultColumn,
+    ResultState,
     Step,
     Verdict,
 )
@@ -191,7 +192,7 @@ def compare(result: DataFrame, target: Table) -> tuple[ResultColumn, ...]:
         elif text == field.ddl:
             columns.append(ResultColumn(name, field.ddl, text, "ok"))
         else:
-            state = "cast" if widens(kind, field.spark_type()) else "differs"
+            state: ResultState = "cast" if widens(kind, field.spark_type()) else "differs"
             columns.append(ResultColumn(name, field.ddl, text, state))
     surplus = [name for name in given if name not in target.columns and name not in METADATA]
     return (*columns, *(ResultColumn(name, None, given[name].simpleString(), "surplus") for name in surplus))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alur_nb.authoring.preview_facts import Obstacle
+from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_rehearsal import Rehearsed, TableSample
-from alur_nb.authoring.preview_sources import FilesSample
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
 from alur_nb.runtime.plan import PlannedFile
 

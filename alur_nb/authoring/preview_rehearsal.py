@@ -9,7 +9,8 @@ from types import CodeType
 from typing import TYPE_CHECKING
 
 from alur_nb.authoring.preview_facts import SourcePreview, State
-from alur_nb.authoring.preview_sources import FilesSample, Sampler, as_new
+from alur_nb.authoring.preview_files import FilesSample
+from alur_nb.authoring.preview_sources import Sampler, as_new
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.errors import ContractError, DeclarationError
 from alur_nb.runtime.lake import quoted

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from alur_nb.authoring.preview_facts import (
-    STATUSES,
-    ContractColumn,
-    ContractState,
-    FileFact,
-    Sampled,
-    SourcePreview,
-    State,
-)
-from alur_nb.authoring.sample import Head, head, spread
+from alur_nb.authoring.preview_files import HEAD_BYTES, FilesSample, Opened, doubts, good_files, sampled
+from alur_nb.authoring.sample import head, spread
 from alur_nb.runtime import csv
 from alur_nb.runtime.csv import CsvFile
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
-from alur_nb.runtime.header import Binding, bind
+from alur_nb.runtime.header import bind
 from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
@@ -36,80 +27,12 @@ from alur_nb.runtime.workspace import Workspace
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-LISTING_CAP = 10_000
-"""Files of one listing that a preview compares with the ledger."""
-HEAD_BYTES = 4 << 20
-"""The most of one file that is looked at."""
-WHOLE_BYTES = 64 << 20
-"""A lookup below this size is read whole, so that its rows are found."""
+LISTING_CAP = 10_000  # files of one listing that a preview compares with the ledger
+WHOLE_BYTES = 64 << 20  # a lookup below this size is read whole, so that its rows are found
 # What a compressed file counts for: CSV packs to about an eighth.
 _UNPACKED = 8
 
 _CHANGED = "changed since it was loaded, or touched: only a run compares the content"
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A file that was looked into: how it is read, or why it cannot be."""
-
-    planned: PlannedFile
-    head: Head | None
-    """None where the file was read in place, whole."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether every byte was seen."""
-        return self.head is None or self.head.complete
-
-
-@dataclass(frozen=True, slots=True)
-class FilesSample:
-    """What was looked at of one `files(..)` source or `load_to_bronze` call."""
-
-    plan: SourcePlan
-    """The listing, each opened file with the status that was found."""
-    opened: tuple[Opened, ...]
-    frame: DataFrame
-    """The accepted rows, as a run would give them to the function."""
-    parsed: Mapping[str, int]
-    rejected: Mapping[str, int]
-    """Rows by file, where there are any."""
-    state: State
-    sampled: Sampled
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def good(self) -> list[CsvFile]:
-        """The opened files that can be read."""
-        return _good(self.opened)
-
-    @property
-    def source(self) -> FileSource:
-        """The source as it is declared."""
-        return self.plan.source
-
-    def facts(self) -> SourcePreview:
-        """Return what the preview says of this source."""
-        opened = {one.planned.file.path for one in self.opened}
-        counts = Counter(planned.status for planned in self.plan.files)
-        return SourcePreview(
-            parameter=self.plan.parameter,
-            kind="files",
-            reads=", ".join(self.source.patterns),
-            state=self.state,
-            counts={status: counts[status] for status in STATUSES},
-            files=tuple(
-                FileFact(p.file.path, p.status, p.file.size, p.reason, p.fix, p.file.path in opened)
-                for p in self.plan.files
-            ),
-            bytes=self.plan.bytes,
-            sampled=self.sampled,
-            columns=contract_columns(self.plan.contract, self._bindings(), self.source.extra_columns),
-        )
-
-    def _bindings(self) -> list[tuple[Sequence[str], Binding]]:
-        found = [one.planned.csv for one in self.opened if one.planned.csv is not None]
-        return [(csv.inspection.header, csv.binding) for csv in found if csv.inspection.header]
 
 
 @dataclass(slots=True)
@@ -162,7 +85,7 @@ class Sampler:
         opened = [self._open(planned, plan, None if in_place else rows) for planned in chosen]
         opened, twins = self._compare(target, plan.source, opened)
         read, opened = self._read(plan, opened)
-        parsed, rejected = _count(read) if _good(opened) else ({}, {})
+        parsed, rejected = _count(read) if good_files(opened) else ({}, {})
         stamped = with_metadata(read, plan.source.source_system, self.started_at, custom)
         return FilesSample(
             plan=plan if again else _with_files(plan, opened),
@@ -171,8 +94,8 @@ class Sampler:
             parsed=parsed,
             rejected=rejected,
             state="nothing new" if again or not found else "new",
-            sampled=_sampled(found, opened, parsed, rejected),
-            warnings=(*plan.warnings, *twins, *_doubts(opened, again=again)),
+            sampled=sampled(found, opened, parsed, rejected),
+            warnings=(*plan.warnings, *twins, *doubts(opened, again=again)),
         )
 
     def batches(self, table: Table, batches: Sequence[Batch]) -> tuple[DataFrame, bool]:
@@ -237,16 +160,16 @@ class Sampler:
 
         def checked(one: Opened) -> Opened:
             try:
-                csv.read(self.spark, _good([one]), plan.contract, dialect)
+                csv.read(self.spark, good_files([one]), plan.contract, dialect)
             except SourceError as error:
                 return replace(one, planned=_bad(one.planned, error))
             return one
 
         try:
-            frame = csv.read(self.spark, _good(opened), plan.contract, dialect)
+            frame = csv.read(self.spark, good_files(opened), plan.contract, dialect)
         except SourceError:
             opened = [checked(one) for one in opened]
-            frame = csv.read(self.spark, _good(opened), plan.contract, dialect)
+            frame = csv.read(self.spark, good_files(opened), plan.contract, dialect)
         return self.keep(frame), opened
 
 
@@ -285,36 +208,6 @@ def as_new(plan: SourcePlan) -> SourcePlan:
     return replace(plan, files=tuple(PlannedFile(planned.file, "new") for planned in plan.files))
 
 
-def contract_columns(
-    contract: Table, bindings: Sequence[tuple[Sequence[str], Binding]], extra_columns: str
-) -> tuple[ContractColumn, ...]:
-    """Compare the contract's columns with the headers of the opened files; then the columns that it lacks."""
-    if not bindings:
-        return ()
-    spelled = {
-        column: header
-        for headers, binding in reversed(bindings)
-        for header, column in zip(headers, binding.columns, strict=False)
-        if column is not None
-    }
-    result = []
-    for name, wanted in contract.file_columns.items():
-        found = sum(name in binding.columns for _, binding in bindings)
-        state: ContractState = "refused"
-        if found == len(bindings):
-            state = "in files"
-        elif wanted.nullable:
-            state = "read as null"
-        header = spelled.get(name, name)
-        result.append(
-            ContractColumn(name, wanted.ddl, state, found, len(bindings), header if header != name else None)
-        )
-    extra = Counter(name for _, binding in bindings for name in binding.extra)
-    fate: ContractState = "extra, ignored" if extra_columns == "ignore" else "refused"
-    result += [ContractColumn(name, None, fate, found, len(bindings)) for name, found in extra.items()]
-    return tuple(result)
-
-
 def _looked(
     planned: PlannedFile, file: SourceFile, stream: BinaryIO, plan: SourcePlan, dialect: Dialect
 ) -> PlannedFile:
@@ -331,11 +224,6 @@ def _looked(
 
 def _bad(planned: PlannedFile, error: SourceError) -> PlannedFile:
     return replace(planned, status="bad", reason=error.message, fix=error.fix)
-
-
-def _good(opened: Sequence[Opened]) -> list[CsvFile]:
-    usable = (one.planned for one in opened if one.planned.status not in ("bad", "same_content"))
-    return [planned.csv for planned in usable if planned.csv is not None]
 
 
 def _with_files(plan: SourcePlan, opened: Sequence[Opened]) -> SourcePlan:
@@ -355,42 +243,6 @@ def _count(frame: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
     found = frame.groupBy("_source_file").agg(F.count(F.lit(1)).alias("rows"), bad).collect()
     counts = sorted((row["_source_file"], row["rows"], row["bad"]) for row in found)
     return {path: rows for path, rows, _ in counts}, {path: bad for path, _, bad in counts if bad}
-
-
-def _sampled(
-    found: Sequence[PlannedFile],
-    opened: Sequence[Opened],
-    parsed: Mapping[str, int],
-    rejected: Mapping[str, int],
-) -> Sampled:
-    heads = [(one.planned.file.size, one.head) for one in opened]
-    return Sampled(
-        files_read=len(opened),
-        files_found=len(found),
-        bytes_read=sum(min(size, part.bytes_read) if part else size for size, part in heads),
-        bytes_found=sum(planned.file.size for planned in found),
-        rows=sum(parsed.values()),
-        rejected=sum(rejected.values()),
-        complete=len(opened) == len(found) and all(one.complete for one in opened),
-        bytes_covered=sum(part.bytes_covered if part else size for size, part in heads),
-    )
-
-
-def _doubts(opened: Sequence[Opened], *, again: bool) -> list[str]:
-    """Say what looks wrong in the opened files and has no status of its own."""
-    texts = [
-        f"{one.planned.file.path}: the row that begins on line {one.head.unended_line} does not end within "
-        f"{HEAD_BYTES >> 20} MB; it was not read, nor what follows. Look for a quote that never closes."
-        for one in opened
-        if one.head is not None and one.head.unended_line is not None
-    ]
-    if again:
-        texts += [
-            f"{one.planned.file.path}, which was loaded before, could not be loaded now: {one.planned.reason}"
-            for one in opened
-            if one.planned.status == "bad"
-        ]
-    return texts
 
 
 def _stored_bytes(spark: SparkSession, uris: Sequence[str]) -> int:

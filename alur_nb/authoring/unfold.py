@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from alur_nb.authoring.command_line import Command, known_name, named_parts
-from alur_nb.authoring.commands import DECLARING, PIPELINE, TABLE, pipeline_command, table_command
+from alur_nb.authoring.commands import PIPELINE, TABLE, pipeline_command, table_command
 from alur_nb.authoring.parse import (
     Terms,
     body_kind,
@@ -19,15 +19,6 @@ from alur_nb.authoring.parse import (
 from alur_nb.authoring.source_text import Expression, Name, literal
 from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.project import Project
-
-
-def declares(magic: str, line: str, body: str | None) -> bool:
-    """Whether a magic declares something: every `%%` form does, and `%alur_pipeline NAME --from ..`."""
-    if magic not in DECLARING:
-        return False
-    if body is not None and body_kind(body) != "empty":
-        return True
-    return magic == PIPELINE and bool(pipeline_command().parse(line).from_)
 
 
 def unfold(

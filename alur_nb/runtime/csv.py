@@ -22,7 +22,7 @@ from alur_nb.runtime.csv_text import (
     layout_of,
     text_frame,
 )
-from alur_nb.runtime.csv_values import offence, value
+from alur_nb.runtime.csv_values import offence, shown, value
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.tables import Table
@@ -80,7 +80,9 @@ def _read_layout(
     values = [value(fields[name], source).alias(f"v{source}") for name, source in sources.items()]
     valued = texts.select("*", *values)
     columns = [
-        (F.col(f"v{sources[name]}") if name in sources else F.lit(None).cast(field.ddl)).alias(name)
+        (shown(field, F.col(f"v{sources[name]}")) if name in sources else F.lit(None).cast(field.ddl)).alias(
+            name
+        )
         for name, field in fields.items()
     ]
     return valued.select(*columns, F.col(SOURCE_FILE), _rejected(fields, sources, dialect).alias(REJECTED))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from alur_nb.runtime.csv_bytes import BadFileError
 
@@ -17,8 +18,7 @@ MAX_COLUMNS = 20_480
 """Spark's own limit of values in a row; beyond it a job aborts instead of rejecting the row."""
 MAX_ROW_BYTES = 64 << 20
 
-_BLANK_STARTS = (b"\n ", b"\n\t", b"\n\x0c", b"\n\x1a")
-_LINE_OF_BLANKS = re.compile(rb"(?:^|\n)[\x01-\x09\x0b-\x20]+(?:\n|\Z)")
+_BLANKS = bytes(range(1, 33))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class QuoteScan:
         self.doubled_seen = False
         self.lines = 0
         self._carry = b""
-        self._quoted, self._plain = _value_patterns(marks)
+        self._patterns = _patterns(marks)
 
     def as_backslash(self) -> QuoteScan | None:
         r"""Return a scan that goes on from here with `\"` as the escape; None where `""` has been met already."""
@@ -121,67 +121,63 @@ class QuoteScan:
         after = outside.count(quote + sep) + outside.count(quote + b"\n") + outside.endswith(quote)
         return before == total == after
 
-    def _note(self, outside: bytes) -> None:
-        """Note blank lines, and refuse a row of more values than Spark can hold."""
-        self.blank_lines = self.blank_lines or outside.startswith(b"\n") or b"\n\n" in outside
-        if outside[:1] <= b" " or any(mark in outside for mark in _BLANK_STARTS):
-            self.lines_of_blanks = self.lines_of_blanks or _LINE_OF_BLANKS.search(outside) is not None
-            self.blank_lines = self.blank_lines or self.lines_of_blanks
+    def _note(self, outside: bytes, *, exact: bool = True) -> None:
+        """Note blank lines, and refuse a row of more values than Spark can hold.
+
+        `exact`: the text inside of quotes is out, so each separator parts two values.
+        """
+        lines = outside.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        # The least line tells of all of them whether one is empty or begins with a blank.
+        if lines and min(lines)[:1] <= b" ":
+            self.blank_lines = self.blank_lines or b"" in lines
+            self.lines_of_blanks = self.lines_of_blanks or any(
+                line and not line.strip(_BLANKS) for line in lines
+            )
         # A line of so many values is long: windows without a line end are the only places to look at.
         window = MAX_COLUMNS // 2
         for start in range(0, len(outside) - window, window):
             if outside.find(b"\n", start, start + window) == -1:
-                self._check_width(outside, start)
+                self._check_width(outside, start, exact=exact)
 
-    def _check_width(self, outside: bytes, position: int) -> None:
+    def _check_width(self, outside: bytes, position: int, *, exact: bool) -> None:
         start = outside.rfind(b"\n", 0, position) + 1
         end = outside.find(b"\n", position)
-        if outside.count(self.marks.sep, start, len(outside) if end == -1 else end) >= MAX_COLUMNS:
-            raise _too_wide(self.lines + outside.count(b"\n", 0, start) + 1)
+        row = outside[start : None if end == -1 else end]
+        if row.count(self.marks.sep) >= MAX_COLUMNS and (
+            exact or len(parse_row(row, self.marks)[0]) > MAX_COLUMNS
+        ):
+            line = self.lines + outside.count(b"\n", 0, start) + 1
+            raise BadFileError(
+                f"line {line} has more than {MAX_COLUMNS:,} values",
+                "Look for missing line ends, or for the wrong separator.",
+                line,
+            )
 
     def _walk(self, unit: bytes, *, final: bool) -> int:
-        """Go from row to row that has a quote, and from value to value in it."""
-        marks, position = self.marks, 0
-        while (quote_at := unit.find(marks.quote, position)) != -1:
-            start = unit.rfind(b"\n", position, quote_at) + 1 or position
-            self._note(unit[position:start])
-            if marks.comment and unit.startswith(marks.comment, start):
-                end = unit.find(b"\n", start)
-                position = len(unit) if end == -1 else end + 1
-                continue
-            row_end = self._walk_row(unit, start, final=final)
-            if row_end is None:
-                return start
-            position = row_end
-        self._note(unit[position:])
-        return len(unit)
-
-    def _walk_row(self, unit: bytes, start: int, *, final: bool) -> int | None:
-        """Return where the next row begins; None where the row does not end in this unit."""
-        position, values = start, 0
-        while True:
-            values += 1
-            value = self._quoted.match(unit, position) or self._plain.match(unit, position)
-            if value is None:
-                return self._refuse_quote(unit, position, final=final)
-            text = value.group()
-            self.spanning = self.spanning or b"\n" in text
-            self.doubled_seen = self.doubled_seen or (
-                self.marks.doubled and len(text) > 2 and self.marks.quote * 2 in text[1:-1]
-            )
-            position = value.end()
-            if position >= len(unit) or unit.startswith(b"\n", position):
+        """Go from row to row, many at once as long as each is one line; return the offset of the first without end."""
+        ended = unit if unit.endswith(b"\n") else unit + b"\n"
+        position = 0
+        while (position := self._patterns.lines.match(ended, position).end()) < len(ended):  # type: ignore[union-attr]
+            row = self._patterns.row.match(ended, position)
+            if row is None:
+                self._refuse_quote(unit, position, final=final)
                 break
-            position += len(self.marks.sep)
-        if values > MAX_COLUMNS:
-            raise _too_wide(self.lines + unit.count(b"\n", 0, start) + 1)
-        return position + 1
+            self.spanning = True
+            position = row.end()
+        done = unit[:position]
+        self.doubled_seen = self.doubled_seen or self._patterns.doubled.search(done) is not None
+        self._note(done, exact=False)
+        return len(done)
 
-    def _refuse_quote(self, unit: bytes, position: int, *, final: bool) -> None:
-        """Tell a quote that never closes from text behind a closing quote; None: wait for more bytes."""
-        marks = self.marks
+    def _refuse_quote(self, unit: bytes, start: int, *, final: bool) -> None:
+        """Raise for the first value of the row that is wrong; return where it may end in bytes to come."""
+        position = start
+        while value := self._patterns.value.match(unit, position):
+            position = value.end() + len(self.marks.sep)
         opened = _place(unit, position, self.lines)
-        body = _body(marks).match(unit, position + len(marks.quote))
+        body = self._patterns.body.match(unit, position + len(self.marks.quote))
         closed = body is not None and body.end() < len(unit)
         if not closed and not final:
             return
@@ -194,8 +190,9 @@ class QuoteScan:
             )
         line, column = _place(unit, body.end(), self.lines)
         raise BadFileError(
-            f"text follows the closing quote on line {line}, column {column}",
-            'Write a quote inside a quoted value twice (""), or name what escapes it: options={"escape": "\\\\"}.',
+            f"text follows the closing quote on line {line}, column {column} "
+            f"(it opens on line {opened[0]}, column {opened[1]})",
+            'Write a quote inside a quoted value twice (""), or name what escapes it: options={"escape": "\\"}.',
             line,
             column,
         )
@@ -203,22 +200,17 @@ class QuoteScan:
 
 def parse_row(data: bytes, marks: Marks) -> tuple[list[bytes], int]:
     """Split the row at the start of `data` into its values, and return them with the offset of the row's end."""
-    quoted, plain = _value_patterns(marks)
+    pattern = _patterns(marks).value
     values: list[bytes] = []
     position = 0
-    while True:
-        match = quoted.match(data, position)
-        if match is not None:
-            values.append(_unescaped(match.group(1), marks))
-        else:
-            match = plain.match(data, position)
-            if match is None:
-                return [*values, data[position:]], len(data)
-            values.append(match.group())
+    while match := pattern.match(data, position):
+        quoted, plain = match.groups()
+        values.append(plain if quoted is None else _unescaped(quoted, marks))
         position = match.end()
         if position >= len(data) or data.startswith(b"\n", position):
             return values, position
         position += len(marks.sep)
+    return [*values, data[position:]], len(data)
 
 
 def _unescaped(body: bytes, marks: Marks) -> bytes:
@@ -228,26 +220,57 @@ def _unescaped(body: bytes, marks: Marks) -> bytes:
     return text if marks.doubled else text.replace(marks.escape * 2, marks.escape)
 
 
-def _body(marks: Marks) -> re.Pattern[bytes]:
-    """Match the text of a quoted value, up to the closing quote or the end of the data."""
-    quote, escape = re.escape(marks.quote), re.escape(marks.escape)
-    if marks.doubled or not marks.escape:
-        inner = rb"[^%b]*+(?:%b[^%b]*+)*+" % (quote, quote * 2, quote)
-    else:
-        inner = rb"[^%b%b]*+(?:%b.[^%b%b]*+)*+" % (quote, escape, escape, quote, escape)
-    return re.compile(inner, re.DOTALL)
+@dataclass(frozen=True, slots=True)
+class _Patterns:
+    """What rows look like under one set of marks."""
+
+    value: re.Pattern[bytes]
+    """One value, up to a separator or the line's end: the text inside of its quotes, or the text without quotes."""
+    body: re.Pattern[bytes]
+    """The text behind an opening quote, up to the closing one or the end of the data."""
+    lines: re.Pattern[bytes]
+    """As many rows as there are, each one line, each with its line end."""
+    row: re.Pattern[bytes]
+    """One row, which may span lines, with its line end."""
+    doubled: re.Pattern[bytes]
+    """A doubled quote inside of a quoted value; sometimes also in a text without quotes."""
 
 
-def _value_patterns(marks: Marks) -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """Match a quoted value with blanks behind it, and an unquoted one; both up to a separator or the line's end."""
-    sep, quote = re.escape(marks.sep), re.escape(marks.quote)
-    end = rb"(?=%b|\n|\Z)" % sep
+@lru_cache(maxsize=32)
+def _patterns(marks: Marks) -> _Patterns:
+    sep, quote, escape = (re.escape(mark) for mark in (marks.sep, marks.quote, marks.escape))
     unquoted = rb"(?:(?!%b)[^\n])*+" % sep if len(marks.sep) > 1 else rb"[^\n%b]*+" % sep
-    if not marks.quote:
-        return re.compile(rb"(?!)"), re.compile(unquoted + end)
     blanks = rb"(?:(?!%b)[\x01-\x09\x0b-\x20])*+" % sep
-    closed = rb"%b(%b)%b%b" % (quote, _body(marks).pattern, quote, blanks)
-    return re.compile(closed + end, re.DOTALL), re.compile(rb"(?!%b)%b%b" % (quote, unquoted, end))
+    end = rb"(?=%b|\n|\Z)" % sep
+
+    def body(line_end: bytes) -> bytes:
+        if marks.doubled or not marks.escape:
+            return rb"[^%b%b]*+(?:%b%b[^%b%b]*+)*+" % (quote, line_end, quote, quote, quote, line_end)
+        other = rb"[^%b%b%b]*+" % (quote, escape, line_end)
+        return rb"%b(?:%b%b%b)*+" % (other, escape, rb"[^\n]" if line_end else b".", other)
+
+    def value(line_end: bytes, group: bytes) -> bytes:
+        if not marks.quote:
+            return rb"(?:(?!)()|%b%b))%b" % (group, unquoted, end)
+        closed = rb"%b%b%b)%b%b" % (quote, group, body(line_end), quote, blanks)
+        return rb"(?:%b|(?!%b)%b%b))%b" % (closed, quote, group, unquoted, end)
+
+    def row(line_end: bytes) -> bytes:
+        one = value(line_end, b"(?:")
+        comment = rb"%b[^\n]*+|" % re.escape(marks.comment) if marks.comment else b""
+        return rb"(?:%b%b(?:%b%b)*+)\n" % (comment, one, sep, one)
+
+    return _Patterns(
+        value=re.compile(value(b"", b"("), re.DOTALL),
+        body=re.compile(body(b""), re.DOTALL),
+        lines=re.compile(rb"(?:(?!\Z)%b)*+" % row(b"\n"), re.DOTALL),
+        row=re.compile(row(b""), re.DOTALL),
+        doubled=re.compile(
+            rb"(?:(?<!%b)(?<!\n)(?<!\A)%b%b|%b%b%b)" % (sep, quote, quote, quote, quote, quote)
+        )
+        if marks.doubled and marks.quote
+        else re.compile(rb"(?!)"),
+    )
 
 
 def _last_row_end(pieces: list[bytes], quote_width: int) -> int | None:
@@ -266,11 +289,3 @@ def _place(unit: bytes, offset: int, lines_before: int) -> tuple[int, int]:
     return lines_before + unit.count(b"\n", 0, offset) + 1, len(
         unit[start:offset].decode("utf-8", "replace")
     ) + 1
-
-
-def _too_wide(line: int) -> BadFileError:
-    return BadFileError(
-        f"line {line} has more than {MAX_COLUMNS:,} values",
-        "Look for missing line ends, or for the wrong separator.",
-        line,
-    )

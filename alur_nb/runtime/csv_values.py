@@ -63,6 +63,14 @@ def offence(field: Field, found: Column, text: Column, null_value: str) -> Colum
     return wrong
 
 
+def shown(field: Field, found: Column) -> Column:
+    """Return the value for the frame: a year that Python has no date for is null, also in a rejected row."""
+    if field.ddl not in ("date", "timestamp"):
+        return found
+    first, last = _LIMITS[field.ddl]
+    return F.when(found.between(F.expr(first), F.expr(last)), found)
+
+
 def trimmed(text: Column) -> Column:
     """Return the text without the blanks around it."""
     return F.regexp_replace(text, _EDGES, "")
@@ -111,7 +119,9 @@ def _decimal(field: DecimalField, name: str) -> Column:
     longer = rf"\A{_BLANKS}[+-]?+[0-9]*+\.[0-9]{{0,{field.scale}}}0*+{_BLANKS}\z"
     number = _cast(name, field.ddl)
     has_exponent = text.contains("e") | text.contains("E")
-    return F.when(has_exponent, F.when(fits, number)).when(short | text.rlike(longer), number)
+    # Spark finds no room for zero with a large exponent.
+    scaled = F.when(before + behind == 0, F.lit(0).cast(field.ddl)).otherwise(number)
+    return F.when(has_exponent, F.when(fits, scaled)).when(short | text.rlike(longer), number)
 
 
 def digits_needed(number: Column) -> tuple[Column, Column]:

@@ -278,7 +278,7 @@ class _Look:
         data = self._ends.feed(chunk, final=final)
         if not self._scan.lines and not (self._other and self._other.lines):
             self._head += data
-        if self._undecided and b"\\" + self._scan.marks.quote in self._last + data:
+        if self._undecided and self._has_backslash(data):
             self._undecided = False
             self._other = self._scan.as_backslash()
         self._last = data[-1:]
@@ -294,6 +294,11 @@ class _Look:
                 self._other = None
         if self._bad is not None and self._other is None:
             raise self._bad
+
+    def _has_backslash(self, data: bytes) -> bool:
+        """Whether a quote stands behind a backslash; the two may be in two chunks."""
+        quote = self._scan.marks.quote
+        return b"\\" + quote in data or (self._last == b"\\" and data.startswith(quote))
 
     def result(self) -> Inspection:
         """Return what was found; raises BadFileError where there is no header."""

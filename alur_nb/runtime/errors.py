@@ -1,21 +1,21 @@
 """Every error that alur-nb raises, on one page: what is wrong, where, and the next step.
 
-    AlurError
-    ├── DeclarationError        a table, field, pipeline, schedule or check is declared wrongly
-    │   └── ContractError       a frame does not have the columns that its table declares
-    ├── SettingsError           alur.toml, an environment or a parameter
-    ├── NotebookError           a magic's line, a cell's body, a name bound in two cells
-    │   └── ExportError         what cannot be written as a job
-    ├── SourceError             landing files: missing, bad, changed while they were read
-    ├── AuditError              the batch was staged and did not pass: nothing is published
-    │   ├── RejectLimitError    more rejected rows than `reject_limit`
-    │   └── CheckError          an `@expect` check of severity ERROR failed
-    ├── LedgerError             the ledger cannot be read or written: refuse to run
-    │   ├── LeaseBusyError      another run writes this table now
-    │   └── LeaseLostError      this run's lease was taken over
-    ├── StorageError            the lake cannot be read or written: space, permission, a damaged prefix
-    ├── MissingExtraError       an optional dependency is not installed
-    └── NotYetSupportedError    a part that a later release brings
+AlurError
+├── DeclarationError        a table, field, pipeline, schedule or check is declared wrongly
+│   └── ContractError       a frame does not have the columns that its table declares
+├── SettingsError           alur.toml, an environment or a parameter
+├── NotebookError           a magic's line, a cell's body, a name bound in two cells
+│   └── ExportError         what cannot be written as a job
+├── SourceError             landing files: missing, bad, changed while they were read
+├── AuditError              the batch was staged and did not pass: nothing is published
+│   ├── RejectLimitError    more rejected rows than `reject_limit`
+│   └── CheckError          an `@expect` check of severity ERROR failed
+├── LedgerError             the ledger cannot be read or written: refuse to run
+│   ├── LeaseBusyError      another run writes this table now
+│   └── LeaseLostError      this run's lease was taken over
+├── StorageError            the lake cannot be read or written: space, permission, a damaged prefix
+├── MissingExtraError       an optional dependency is not installed
+└── NotYetSupportedError    a part that a later release brings
 """
 
 from __future__ import annotations

@@ -144,7 +144,9 @@ class LocalLake:
         with storage_errors(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             if source.exists() and not target.exists():
-                with suppress(FileNotFoundError):  # another owner renamed it a moment ago: the check below decides
+                with suppress(
+                    FileNotFoundError
+                ):  # another owner renamed it a moment ago: the check below decides
                     os.rename(source, target)
                 _flush_folder(target.parent)
         if source.exists() or not target.exists():

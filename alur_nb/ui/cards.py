@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.listing import source_text
-from alur_nb.authoring.preview_facts import Preview
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.report import PipelineRun, RunReport
@@ -26,6 +25,7 @@ from alur_nb.ui.html import (
     block,
     card,
     code,
+    data_cell,
     details,
     items,
     joined,
@@ -34,13 +34,13 @@ from alur_nb.ui.html import (
     table,
     tag,
 )
-from alur_nb.ui.preview_card import data_cell, preview_card
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.operate import CheckReport
+    from alur_nb.authoring.preview_facts import Preview
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +61,11 @@ def table_card(value: Table) -> Html:
         paragraph(strong(f"table {value.qualified_name}")),
         paragraph(value.description) if value.description else None,
         facts,
-        table(f"columns of {value.qualified_name}", ("column", "type", "nullable", "comment"), rows),
+        table(
+            f"the {len(value.columns):,} columns of {value.qualified_name}",
+            ("column", "type", "nullable", "comment"),
+            rows,
+        ),
     )
 
 
@@ -172,6 +176,12 @@ def query_card(value: QueryResult) -> Html:
     return card(table(value.count_text, headers, rows))
 
 
+def _preview_card(value: Preview) -> Html:
+    from alur_nb.ui.preview_card import preview_card
+
+    return preview_card(value)
+
+
 def run_card(value: RunReport) -> Html:
     """Show a run: one row a pipeline, and below it what each has to say."""
     if not value.runs:
@@ -250,7 +260,6 @@ CARDS: dict[type, Card] = {
     TableType: table_class_card,
     Pipeline: pipeline_card,
     RunReport: run_card,
-    Preview: preview_card,
     QueryResult: query_card,
     Declaration: declaration_card,
     Glance: glance_card,
@@ -259,6 +268,7 @@ CARDS: dict[type, Card] = {
 
 # Known by module and name: importing them here would load more than `%load_ext` may.
 LATE_CARDS: dict[tuple[str, str], Card] = {
+    ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
     ("alur_nb.authoring.bundle", "Bundle"): bundle_card,
 }

@@ -9,6 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from alur_nb.authoring.query import cell_text
+
 
 @dataclass(frozen=True, slots=True)
 class Html:
@@ -109,3 +111,9 @@ def _cell(content: Content, *, is_header: bool) -> Html:
     side = "right" if is_number else "left"
     name, scope = ("th", ' scope="row"') if is_header else ("td", "")
     return Html(f'<{name}{scope} style="text-align:{side}">{markup(content)}</{name}>')
+
+
+def data_cell(value: object) -> Content:
+    """Return a value of the user's data as a cell: numbers as they are, texts cut with a mark."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Number(str(value)) if is_number else cell_text(value)

@@ -9,7 +9,6 @@ import builtins
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from alur_nb.authoring.preview_facts import Preview
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
@@ -32,11 +31,14 @@ from alur_nb.ui.work import Task, in_background
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.operate import CheckReport
+    from alur_nb.authoring.preview_facts import Preview
 
 
 def preview(session: Session, line: str, body: str | None) -> Preview:
     """Preview one pipeline."""
     if is_export_mode():
+        from alur_nb.authoring.preview_facts import Preview
+
         return Preview("", "", "nothing new")
     options = preview_command().parse(line, session.names)
     return previewed(session, options.name, options.rows, options.sample, options.files)

@@ -9,17 +9,17 @@ from alur_nb.authoring.preview_facts import (
     FileFact,
     Obstacle,
     Preview,
-    Sampled,
     SourcePreview,
     Step,
 )
-from alur_nb.authoring.query import cell_text
+from alur_nb.authoring.preview_notes import size_text
+from alur_nb.authoring.preview_text import source_facts
 from alur_nb.ui.html import (
     Content,
     Html,
-    Number,
     card,
     code,
+    data_cell,
     details,
     items,
     joined,
@@ -56,39 +56,8 @@ def _source(source: SourcePreview) -> Html:
     facts: list[Content] = [
         joined(strong(source.parameter), f": {source.kind} ", code(source.reads), f", {source.state}")
     ]
-    if source.kind == "files":
-        counts = ", ".join(f"{count:,} {status}" for status, count in source.counts.items() if count)
-        facts.append(f"files: {counts or 'none'}; to load: {size_text(source.bytes)}")
-    else:
-        whole = "read whole" if source.whole else "sampled"
-        facts.append(f"{source.batches:,} batches, {source.batch_rows:,} rows, {whole}")
-    if source.sampled is not None:
-        facts.append(sampled_text(source.sampled))
-    if source.pending:
-        facts.append(f"with the rows to come of {', '.join(source.pending)}")
+    facts += source_facts(source)
     return joined(items(facts), _files(source), _contract(source))
-
-
-def sampled_text(sampled: Sampled) -> str:
-    """Return what was read of what was found; a count that is not exact says so."""
-    text = (
-        f"read {sampled.files_read:,} of {sampled.files_found:,} files, "
-        f"{size_text(sampled.bytes_read)} of {size_text(sampled.bytes_found)}, {sampled.rows:,} rows"
-    )
-    text += f", {sampled.rejected:,} rejected" if sampled.rejected else ""
-    if sampled.complete:
-        return text + ": all of them"
-    return text + (f"; about {sampled.estimated_rows:,} rows in all" if sampled.estimated_rows else "")
-
-
-def size_text(size: int) -> str:
-    """Return bytes as people read them."""
-    amount, unit = float(size), "B"
-    for larger in ("KB", "MB", "GB", "TB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{size:,} B" if unit == "B" else f"{amount:,.1f} {unit}"
 
 
 def _files(source: SourcePreview) -> Html | None:
@@ -125,12 +94,6 @@ def _rows(value: Preview) -> Html | None:
     headers = [f"{name} {kind}" for name, kind in zip(value.columns, value.types, strict=True)]
     rows = [[data_cell(cell) for cell in row] for row in value.rows]
     return table(f"the first {len(rows):,} of {of}", headers, rows)
-
-
-def data_cell(value: object) -> Content:
-    """Return a value of the user's data as a cell: numbers as they are, texts cut with a mark."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Number(str(value)) if is_number else cell_text(value)
 
 
 def _columns(value: Preview) -> Html | None:

@@ -37,6 +37,8 @@ class Task(Generic[T]):
     group: str = field(default_factory=lambda: uuid.uuid4().hex)
     """The Spark job group of the work; an interrupt cancels it."""
     cancelled: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+    """Waited for in place of the thread: an interrupted `Thread.join` takes its thread for stopped (CPython)."""
     steps: dict[str, str] = field(default_factory=dict)
     spark: str = ""
     result: T | None = None
@@ -53,6 +55,8 @@ class Task(Generic[T]):
         # Everything that ends the work is raised again in the cell's own thread.
         except BaseException as error:  # noqa: BLE001 - kept whole, and raised where the cell waits
             self.error = error
+        finally:
+            self.ended.set()
 
 
 def in_background(shell: InteractiveShell, task: Task[T]) -> T:
@@ -71,14 +75,14 @@ def in_background(shell: InteractiveShell, task: Task[T]) -> T:
     progress = _Progress(Live(shell), task)
     thread = threading.Thread(target=work, name=f"alur-{task.title}", daemon=True)
     thread.start()
-    threading.Thread(target=_watch, args=(task, thread), daemon=True).start()
+    threading.Thread(target=_watch, args=(task,), daemon=True).start()
     try:
-        thread.join(FIRST_SIGN_SECONDS)
-        while thread.is_alive():
+        task.ended.wait(FIRST_SIGN_SECONDS)
+        while not task.ended.is_set():
             progress.show()
-            thread.join(TICK_SECONDS)
+            task.ended.wait(TICK_SECONDS)
     except KeyboardInterrupt as interrupt:
-        ended = _cancel(task, thread)
+        ended = _cancel(task)
         progress.show(state="cancelled")
         note = "" if ended else "; a part of it could not be stopped and ends in the background"
         render_as(interrupt, [f"cancelled: {task.title}{note}"])
@@ -90,17 +94,17 @@ def in_background(shell: InteractiveShell, task: Task[T]) -> T:
     return task.result  # type: ignore[return-value] # without an error the work has returned
 
 
-def _cancel(task: Task[T], thread: threading.Thread) -> bool:
-    """Stop the work and its Spark jobs; whether its thread has ended."""
+def _cancel(task: Task[T]) -> bool:
+    """Stop the work and its Spark jobs; whether it has ended."""
     task.cancelled.set()
     deadline = time.monotonic() + CANCEL_SECONDS
     # Spark may be starting and hold its lock, so it is asked from a thread, again until the work has ended.
-    while thread.is_alive() and time.monotonic() < deadline:
+    while not task.ended.is_set() and time.monotonic() < deadline:
         asking = threading.Thread(target=_cancel_jobs, args=(task.group,), daemon=True)
         asking.start()
         asking.join(TICK_SECONDS)
-        thread.join(TICK_SECONDS)
-    return not thread.is_alive()
+        task.ended.wait(TICK_SECONDS)
+    return task.ended.is_set()
 
 
 def _cancel_jobs(group: str) -> None:
@@ -141,16 +145,16 @@ class _Progress:
         return [*steps, self._task.spark] if self._task.spark and not is_last else steps
 
 
-def _watch(task: Task[T], thread: threading.Thread) -> None:
+def _watch(task: Task[T]) -> None:
     """Note what Spark is doing, until the work ends.
 
     Never done where the cell waits: an interrupt in the middle of a call leaves its connection to Java unusable.
     """
     from alur_nb.authoring.local_spark import is_warm
 
-    while thread.is_alive():
+    while not task.ended.is_set():
         task.spark = _spark_tasks(task.group) if is_warm() else "starting Spark"
-        thread.join(TICK_SECONDS)
+        task.ended.wait(TICK_SECONDS)
 
 
 def _spark_tasks(group: str) -> str:

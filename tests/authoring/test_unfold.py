@@ -9,7 +9,7 @@ import textwrap
 import pytest
 
 from alur_nb.authoring.parse import body_kind
-from alur_nb.authoring.unfold import declares, unfold
+from alur_nb.authoring.unfold import unfold
 from alur_nb.runtime.errors import AlurError, NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
@@ -327,23 +327,6 @@ def test_a_mistake_has_its_place_and_a_next_step(
 def test_what_comes_later_refuses(project: Project, magic: str, line: str) -> None:
     with pytest.raises(NotYetSupportedError, match="comes with a later release"):
         unfold(magic, line, None, project)
-
-
-@pytest.mark.parametrize(
-    ("magic", "line", "body", "answer"),
-    [
-        ("alur_table", "orders", "id int", True),
-        ("alur_table", "orders", None, False),
-        ("alur_pipeline", "daily", "select 1", True),
-        ("alur_pipeline", "daily --from 'x/*'", None, True),
-        ("alur_pipeline", "daily --from 'x/*'", "", True),
-        ("alur_pipeline", "daily", None, False),
-        ("alur_pipeline", "", None, False),
-        ("alur_run", "daily", None, False),
-    ],
-)
-def test_what_declares(magic: str, line: str, body: str | None, answer: bool) -> None:
-    assert declares(magic, line, body) is answer
 
 
 def test_two_classes_of_one_name_cannot_be_told_apart(project: Project) -> None:

@@ -47,7 +47,9 @@ class Kernel:
     def __init__(self, folder: Path) -> None:
         paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        self.manager = KernelManager(kernel_cmd=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"])
+        self.manager = KernelManager(
+            kernel_cmd=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        )
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.client()
         self.client.start_channels()
@@ -59,7 +61,12 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
     def run(
-        self, source: str, cell_id: str | None = None, *, during: Callable[[], None] | None = None, timeout: float = 120
+        self,
+        source: str,
+        cell_id: str | None = None,
+        *,
+        during: Callable[[], None] | None = None,
+        timeout: float = 120,
     ) -> Ran:
         """Run a cell to its end; `during` is called once the cell has shown its first output."""
         message = self.client.session.msg(

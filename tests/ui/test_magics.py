@@ -93,7 +93,10 @@ def test_names_in_patterns_are_the_notebooks(notebook: Notebook, project: Projec
     assert isinstance(source, FileSource)
     assert source.patterns == ("landing/*.csv",)
     notebook.run("%alur_pipeline load --from '{foldr}/*.csv' --target orders", "c")
-    assert notebook.error_lines[0] == "NotebookError: --from: the notebook has no name `foldr` (did you mean `folder`?)."
+    assert (
+        notebook.error_lines[0]
+        == "NotebookError: --from: the notebook has no name `foldr` (did you mean `folder`?)."
+    )
 
 
 def test_lines_show_what_is_declared(shop: Notebook) -> None:
@@ -150,7 +153,10 @@ MISTAKES = [
     ("%alur_preview ordrs", "There is no pipeline `ordrs`"),
     ("%alur_preview ingest_order", "There is no pipeline `ingest_order` (did you mean `ingest_orders`?)."),
     ("%alur_preview ingest_orders -n many", "%alur_preview: -n/--rows: `many` is not a whole number."),
-    ("%alur_preview ingest_orders --row 5", "%alur_preview: there is no option --row (did you mean `--rows`?)."),
+    (
+        "%alur_preview ingest_orders --row 5",
+        "%alur_preview: there is no option --row (did you mean `--rows`?).",
+    ),
     ("%alur_preview {nothing}", "NAME: the notebook has no name `nothing`."),
     ("%alur_run", "%alur_run: name pipelines, or --all."),
     ("%alur_run ingest_orders --all", "%alur_run: name pipelines, or --all."),
@@ -174,7 +180,10 @@ MISTAKES = [
     ("%%alur_table x\nclass A(:", "Python cannot read the body: invalid syntax."),
     ("%%alur_table x\nawait y\nclass A: pass", "Python cannot run the body: 'await' outside function."),
     ("%%alur_pipeline daily --target orders\nselect * from ordrs", "There is no table `ordrs`"),
-    ("%%alur_pipeline daily --target ordrs\nselect * from orders", "No table `ordrs` is declared (did you mean"),
+    (
+        "%%alur_pipeline daily --target ordrs\nselect * from orders",
+        "No table `ordrs` is declared (did you mean",
+    ),
     ("%%alur_pipeline daily\ndef f(): pass", "The line names `daily`, and the body declares no pipeline."),
     (f"{INGEST} --same-content skp", "files: same_content is 'skp' (did you mean `skip`?)."),
     (f"{INGEST} --option nullvalu=x", "files: there is no option `nullvalu` (did you mean `nullValue`?)."),

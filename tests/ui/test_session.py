@@ -39,7 +39,9 @@ def test_the_same_name_in_another_cell_is_a_warning_and_then_an_error(
     assert "the table bronze.orders is declared in cell [2] and cell [3]" in warning
     assert list(project.table("orders").columns) == ["number"]
     notebook.run("%alur_check", "c")
-    assert notebook.error_lines[0].startswith("NotebookError: The table bronze.orders is declared in cell [2] and")
+    assert notebook.error_lines[0].startswith(
+        "NotebookError: The table bronze.orders is declared in cell [2] and"
+    )
 
 
 def test_plain_cells_that_declare_belong_to_their_cell(notebook: Notebook, project: Project) -> None:
@@ -51,7 +53,9 @@ def test_plain_cells_that_declare_belong_to_their_cell(notebook: Notebook, proje
     assert "is declared in cell [3] and cell [4]" in notebook.shown()[0]
 
 
-def test_several_declarations_in_a_cell_do_not_retract_each_other(notebook: Notebook, project: Project) -> None:
+def test_several_declarations_in_a_cell_do_not_retract_each_other(
+    notebook: Notebook, project: Project
+) -> None:
     notebook.ok(ORDERS, "a")
     notebook.ok("%%alur_table airlines\nid int", "b")
     line = "%alur_pipeline load_{} --from '{}/*.csv' --target {}"
@@ -70,7 +74,8 @@ def test_a_failed_cell_changes_nothing(notebook: Notebook, project: Project, wro
 
 def test_a_cell_that_fails_halfway_changes_nothing(notebook: Notebook, project: Project) -> None:
     notebook.run(
-        "%%alur_table\nimport alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField()\n1 / 0", "a"
+        "%%alur_table\nimport alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField()\n1 / 0",
+        "a",
     )
     assert not project.tables
 
@@ -100,7 +105,9 @@ def test_the_cell_that_loads_the_extension_declares_too(notebook: Notebook, proj
 
 def test_a_cell_within_a_cell_belongs_to_the_outer_one(notebook: Notebook, project: Project) -> None:
     notebook.ok("%%capture\n%alur_table\n", "a")
-    notebook.ok("%%capture out\nimport alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField()", "b")
+    notebook.ok(
+        "%%capture out\nimport alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField()", "b"
+    )
     notebook.ok("x = 1", "b")
     assert not project.tables
 
