@@ -152,6 +152,8 @@ def __getattr__(name: str) -> Any:
     home = _HOME_OF.get(name)
     if home is None:
         raise AttributeError(f"module 'alur_nb' has no attribute {name!r}")
+    # The registry listens from here on: a script declares before anything else asks for its project.
+    importlib.import_module("alur_nb.runtime.project")
     value = getattr(importlib.import_module(home), name)
     globals()[name] = value
     return value

@@ -30,3 +30,13 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+def test_what_a_script_declares_first_of_all_is_in_its_project() -> None:
+    code = (
+        "from alur_nb import BronzeTable, IntegerField\n"
+        "class OrdersBronze(BronzeTable):\n    id = IntegerField()\n"
+        "from alur_nb import current_project\nprint(list(current_project().tables))"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told == "['bronze.orders']\n"
