@@ -42,17 +42,25 @@ def one_binding(program: Program, name: str, binders: Sequence[Statement]) -> tu
 
 
 def _same_imports(name: str, binders: Sequence[Statement]) -> tuple[Statement, ...]:
-    """Return the first of several imports of one object; `import a.b` beside `import a` are both kept."""
+    """Return several imports of one object, or the first of several statements that do nothing but import."""
     if all(isinstance(binder.node, ImportNode) for binder in binders):
-        if len({binder.imports[name] for binder in binders}) > 1:
-            return ()
-        texts: dict[str, Statement] = {}
-        for binder in binders:
-            for alias in _aliases(binder.node, name):
-                texts.setdefault(alias, binder)
-        return tuple(dict.fromkeys(texts.values()))
+        return tuple(binders) if len({binder.imports[name] for binder in binders}) == 1 else ()
     whole = {ast.dump(binder.node) for binder in binders}
     return (binders[0],) if len(whole) == 1 and _only_imports(binders[0].node) else ()
+
+
+def nearest_imports(name: str, binders: Sequence[Statement], user: Statement) -> tuple[Statement, ...]:
+    """Return which of several imports of one object to keep: the one in its first user's cell, else the first.
+
+    `import a.b` beside `import a` are both kept.
+    """
+    found: dict[str, Statement] = {}
+    for binder in binders:
+        near = binder.cell.number == user.cell.number and binder.index < user.index
+        for alias in _aliases(binder.node, name):
+            if alias not in found or (near and found[alias].cell.number != user.cell.number):
+                found[alias] = binder
+    return tuple(dict.fromkeys(found.values()))
 
 
 def _aliases(node: ast.stmt, name: str) -> Iterator[str]:

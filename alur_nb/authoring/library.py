@@ -65,7 +65,8 @@ def write_archive(path: Path, files: Mapping[str, bytes]) -> Path:
 
 def _runtime_files() -> dict[str, bytes]:
     package = Path(alur_nb.__file__).parent
-    paths = [package / "__init__.py", package / "py.typed", *(package / "runtime").rglob("*.py")]
+    paths = [package / "__init__.py", package / "py.typed", package / "runtime" / "log4j2.properties"]
+    paths += (package / "runtime").rglob("*.py")
     return {path.relative_to(package.parent).as_posix(): path.read_bytes() for path in paths}
 
 

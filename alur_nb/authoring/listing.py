@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from alur_nb.runtime.errors import plural
 from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import FileSource, NewSource, Source
@@ -22,9 +23,9 @@ class Listing:
         return {"tables": list(self.tables), "pipelines": list(self.pipelines)}
 
     def __str__(self) -> str:
-        lines = [f"{len(self.tables)} tables"]
-        lines += [f"  {t['name']}: {len(t['columns'])} columns" for t in self.tables]
-        lines.append(f"{len(self.pipelines)} pipelines")
+        lines = [plural(len(self.tables), "table")]
+        lines += [f"  {t['name']}: {plural(len(t['columns']), 'column')}" for t in self.tables]
+        lines.append(plural(len(self.pipelines), "pipeline"))
         for pipeline in self.pipelines:
             sources = ", ".join(pipeline["sources"].values()) or "no source"
             lines.append(f"  {pipeline['name']}: {sources} -> {pipeline['target']}")

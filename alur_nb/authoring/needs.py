@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import alur_nb
 from alur_nb.authoring.bindings import Use, When
 from alur_nb.authoring.checks import check_import, check_statement, is_effect
-from alur_nb.authoring.conflicts import changed_elsewhere, one_binding, place_of
+from alur_nb.authoring.conflicts import changed_elsewhere, nearest_imports, one_binding, place_of
 from alur_nb.authoring.notebook import SETUP
 from alur_nb.authoring.program import Program
 from alur_nb.authoring.statements import ImportNode, Statement
@@ -38,6 +38,8 @@ class Needs:
         self._problems = problems
         self._resolved: set[str] = set()
         self._waiting: list[Statement] = []
+        self._imported: dict[str, Sequence[Statement]] = {}
+        self._first_user: dict[str, Statement] = {}
 
     def follow(self, roots: Sequence[Statement]) -> None:
         """Keep the roots, what `setup` cells do for its effect, and all that these need.
@@ -58,6 +60,9 @@ class Needs:
                 check_statement(self.program, statement)
             for use in statement.bindings.uses:
                 self._need(use, statement)
+        for name, binders in self._imported.items():
+            for statement in nearest_imports(name, binders, self._first_user[name]):
+                self._keep(statement, name)
 
     @contextmanager
     def _collecting(self) -> Iterator[None]:
@@ -90,6 +95,8 @@ class Needs:
                     self._refuse_unknown(use, user)
                 return
             self._refuse_late(use, user, binders[0])
+        if user.index < self._first_user.setdefault(name, user).index:
+            self._first_user[name] = user
         if name not in self._resolved:
             self._resolved.add(name)
             with self._collecting():
@@ -99,7 +106,11 @@ class Needs:
         binders = self.program.binders(name)
         self._refuse_star_beside(name, binders)
         found = one_binding(self.program, name, binders)
-        for statement in (*found, *changed_elsewhere(self.program, name, found)):
+        changes = changed_elsewhere(self.program, name, found)
+        if all(isinstance(statement.node, ImportNode) for statement in found):
+            # Which import is kept depends on who is the first to use it.
+            self._imported[name], found = found, ()
+        for statement in (*found, *changes):
             self._keep(statement, name)
 
     def _refuse_late(self, use: Use, user: Statement, first: Statement) -> None:

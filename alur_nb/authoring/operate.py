@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alur_nb.runtime.errors import NotYetSupportedError, SettingsError
+from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.settings import LOCAL, Settings, load_settings
@@ -53,7 +53,7 @@ class CheckReport:
         }
 
     def __str__(self) -> str:
-        head = f"{len(self.tables)} tables, {len(self.pipelines)} pipelines: {'ok' if self.ok else 'not ok'}"
+        head = f"{plural(len(self.tables), 'table')}, {plural(len(self.pipelines), 'pipeline')}: {'ok' if self.ok else 'not ok'}"
         lines = [head]
         for problem in self.problems:
             lines.append(f"{problem.severity}: {problem.message}")

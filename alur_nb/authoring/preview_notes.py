@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from alur_nb.authoring.preview_facts import Obstacle
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_rehearsal import Rehearsed, TableSample
+from alur_nb.runtime.errors import plural
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
 from alur_nb.runtime.plan import PlannedFile
 
@@ -19,12 +20,6 @@ def size_text(size: int) -> str:
         if size < limit:
             return f"{size / (limit >> 10):,.1f} {unit}"
     return f"{size / (1 << 40):,.1f} TB"
-
-
-def plural(count: int, noun: str) -> str:
-    """Return `1 file`, `2 files`, `2 batches`."""
-    ending = "" if count == 1 else "es" if noun.endswith(("ch", "s")) else "s"
-    return f"{count:,} {noun}{ending}"
 
 
 def describe_reads(pipeline: Pipeline, loads: Sequence[FilesSample]) -> tuple[str, ...]:
@@ -48,7 +43,7 @@ def obstacles(sample: FilesSample) -> Iterator[Obstacle]:
     bad = sample.plan.with_status("bad")
     if bad and source.strict:
         opened = plural(len(sample.opened), "opened file")
-        lines = "".join(f"\n{planned.file.path}: {planned.reason}" for planned in bad)
+        lines = "".join(f"\n  {planned.file.path}: {planned.reason}" for planned in bad)
         yield Obstacle(
             f"{len(bad):,} of {opened} cannot be loaded, so nothing would be (strict):{lines}",
             bad[0].fix or "Mend the files, or load the others with files(.., strict=False).",
@@ -105,7 +100,8 @@ def sample_notes(rehearsed: Rehearsed) -> tuple[str, ...]:
     upstream = list(dict.fromkeys(one.pipeline.name for one in rehearsed.with_upstream()))[:-1]
     if upstream:
         notes.append(
-            f"Rows to come from {', '.join(upstream)} are among these; their checks were not run here."
+            f"Rows that {', '.join(upstream)} would write are among these: a run needs theirs first (--upstream). "
+            "Their checks were not run here."
         )
     for one in rehearsed.with_upstream():
         where = "" if one is rehearsed else f"{one.pipeline.name}: "

@@ -5,14 +5,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from alur_nb.authoring.preview_facts import CheckPreview, Preview, Sampled, SourcePreview
-from alur_nb.authoring.preview_notes import plural, size_text
+from alur_nb.authoring.preview_facts import CheckPreview, ContractColumn, Preview, Sampled, SourcePreview
+from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.query import cell_text
+from alur_nb.runtime.errors import plural
+from alur_nb.runtime.plan import Status
 
 WIDTH = 100
 
 _SHOWN_FILES = 10
-_CELL_WIDTH = 24
+_CELL_WIDTH = 32
+# What needs a look comes first, where not all files are shown.
+_BY_CONCERN: tuple[Status, ...] = ("bad", "changed", "same_content", "new", "skipped", "done")
 
 
 def to_text(preview: Preview) -> str:
@@ -61,23 +65,32 @@ def source_facts(source: SourcePreview) -> Iterator[str]:
 
 
 def _source(source: SourcePreview) -> Iterator[str]:
-    yield f"{source.parameter}: {source.kind} {source.reads}, {source.state}"
+    state = "" if source.kind == "table" else f", {source.state}"
+    yield f"{source.parameter}: {source.kind} {source.reads}{state}"
     yield from (f"  {fact}" for fact in source_facts(source))
-    for one in source.files[:_SHOWN_FILES]:
+    files = sorted(source.files, key=lambda one: _BY_CONCERN.index(one.status))
+    for one in files[:_SHOWN_FILES]:
         reason = f": {one.reason}" if one.reason else ""
         yield f"  {one.status:<12} {one.path} ({size_text(one.bytes)}){reason}"
         if one.fix:
             yield f"    next: {one.fix}"
-    if len(source.files) > _SHOWN_FILES:
-        yield f"  ... and {plural(len(source.files) - _SHOWN_FILES, 'more file')}"
-    for column in source.columns:
-        if column.state != "in files" or column.header:
-            spelled = f", spelled `{column.header}`" if column.header else ""
-            declared = f" {column.ddl}" if column.ddl else ""
-            yield (
-                f"  column {column.name}{declared}: {column.state}, in {column.found} of "
-                f"{plural(column.files, 'opened file')}{spelled}"
-            )
+    if len(files) > _SHOWN_FILES:
+        yield f"  ... and {plural(len(files) - _SHOWN_FILES, 'more file')}"
+    yield from _contract(source.columns)
+
+
+def _contract(columns: Sequence[ContractColumn]) -> Iterator[str]:
+    """Yield the columns that are as declared in one line, and each other in a line of its own."""
+    kept = [one for one in columns if one.state == "in files"]
+    if kept:
+        names = (f"{one.name} (`{one.header}`)" if one.header else one.name for one in kept)
+        yield f"  columns in files: {', '.join(names)}"
+    for one in columns:
+        if one.state != "in files":
+            spelled = f", spelled `{one.header}`" if one.header else ""
+            declared = f" {one.ddl}" if one.ddl else ""
+            found = f"{one.found} of {plural(one.files, 'opened file')}"
+            yield f"  column {one.name}{declared}: {one.state}, in {found}{spelled}"
 
 
 def _rows(preview: Preview) -> Iterator[str]:
@@ -90,16 +103,17 @@ def _rows(preview: Preview) -> Iterator[str]:
     )
     yield f"the first {len(preview.rows):,} of {of}:"
     headers = [f"{name} {kind}" for name, kind in zip(preview.columns, preview.types, strict=True)]
-    yield from _table(headers, [[cell_text(cell) for cell in row] for row in preview.rows])
+    yield from _table(headers, [[_shown(cell) for cell in row] for row in preview.rows])
 
 
 def _result_columns(preview: Preview) -> Iterator[str]:
-    for column in preview.result_columns:
-        if column.state not in ("ok", "set by the writer"):
-            yield (
-                f"result column {column.name}: {column.state} "
-                f"(given {column.given or 'nothing'}, declared {column.declared or 'nothing'})"
-            )
+    kept = [one.name for one in preview.result_columns if one.state == "ok"]
+    if kept:
+        yield f"result columns ok: {', '.join(kept)}"
+    for one in preview.result_columns:
+        if one.state != "ok":
+            given, declared = one.given or "nothing", one.declared or "nothing"
+            yield f"result column {one.name}: {one.state} (given {given}, declared {declared})"
 
 
 def _rejected(preview: Preview) -> Iterator[str]:
@@ -112,16 +126,16 @@ def _rejected(preview: Preview) -> Iterator[str]:
         line = f", line {one.line}" if one.line is not None else ""
         column = f", column {one.column}" if one.column else ""
         yield f"  {one.source_file}{line}{column}: {one.reason}"
-        yield f"    | {cell_text(one.raw)}"
+        yield f"    | {_shown(one.raw)}"
 
 
 def _check(check: CheckPreview) -> Iterator[str]:
     result = check.result
     note = check.note or ("judged on a sample" if check.on_sample else "")
-    facts = [str(result.severity), result.metric, result.message, note]
-    yield f"check {result.name}: {check.outcome} ({', '.join(fact for fact in facts if fact)})"
+    yield f"check {result.name}: {check.outcome}, {result.metric} ({result.severity})"
+    yield from (f"  {fact}" for fact in (result.message, note) if fact)
     for example in result.examples:
-        shown = ", ".join(f"{name}={cell_text(value)}" for name, value in example.items())
+        shown = ", ".join(f"{name}={_shown(value)}" for name, value in example.items())
         yield f"  fails: {shown}"
 
 
@@ -151,21 +165,22 @@ def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[st
         start = end
 
 
+def _shown(value: object) -> str:
+    """Return a value as text that cannot move a terminal's cursor."""
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in cell_text(value))
+
+
 def _cut(text: str) -> str:
     return text if len(text) <= _CELL_WIDTH else f"{text[: _CELL_WIDTH - 1]}…"
 
 
 def _wrapped(line: str) -> list[str]:
-    """Break a line at blanks, its continuation indented; a word that is longer stays whole."""
+    """Break a line at blanks, its continuation indented; only a word that is wider than the text is cut."""
     broken: list[str] = []
     for part in line.splitlines() or [""]:
         indent = " " * (len(part) - len(part.lstrip()) + 4)
         fits = len(part) <= WIDTH
         broken += (
-            [part]
-            if fits
-            else textwrap.wrap(
-                part, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
-            )
+            [part] if fits else textwrap.wrap(part, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
         )
     return broken

@@ -17,7 +17,7 @@ from alur_nb.authoring.declarations import declaration_cells, declared_statement
 from alur_nb.authoring.local_modules import imported_modules, local_files
 from alur_nb.authoring.needs import Needs, StarResolver
 from alur_nb.authoring.notebook import PARAMETERS, Cell, Notebook, SplitCell, Unfold, split_cell, split_cells
-from alur_nb.authoring.packages import pinned_packages
+from alur_nb.authoring.packages import foreign_modules, pinned_packages
 from alur_nb.authoring.parameters import literal_of
 from alur_nb.authoring.program import Program
 from alur_nb.authoring.statements import ImportNode, Statement
@@ -119,14 +119,16 @@ def _slice(
         nodes = [_kept_node(statement, needs.kept[statement.index]) for statement in kept]
         modules = imported_modules(nodes)
         pip, notices = pinned_packages(program, modules)
+        local = local_files(notebook.path.parent, modules)
+        foreign = foreign_modules(program, modules, pip, local)
         return Slice(
             pipeline,
             tuple(_piece(statement, node, needs.kept) for statement, node in zip(kept, nodes, strict=True)),
             program.future,
             _parameters(program, kept),
-            local_files(notebook.path.parent, modules),
+            local,
             pip,
-            (*notices, *dropped_effects(program, needs.kept)),
+            (*notices, *foreign, *dropped_effects(program, needs.kept)),
         )
     except ExportError as error:
         error.message = f"Pipeline `{pipeline}`: {error.message.removesuffix('.')}."

@@ -14,6 +14,7 @@ AlurError
 │   ├── LeaseBusyError      another run writes this table now
 │   └── LeaseLostError      this run's lease was taken over
 ├── StorageError            the lake cannot be read or written: space, permission, a damaged prefix
+├── RunCancelledError       the run was stopped by whoever started it
 ├── MissingExtraError       an optional dependency is not installed
 └── NotYetSupportedError    a part that a later release brings
 """
@@ -121,6 +122,10 @@ class StorageError(AlurError):
     """The lake cannot be read or written, or a batch's prefix is not in the state it must be in."""
 
 
+class RunCancelledError(AlurError):
+    """The run was cancelled before it had decided; nothing of it is published."""
+
+
 class MissingExtraError(AlurError):
     """An optional dependency is not installed; `fix` is the pip line that brings it."""
 
@@ -133,3 +138,9 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean `x`?)` for the nearest of the known words, else an empty string."""
     nearest = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" (did you mean `{nearest[0]}`?)" if nearest else ""
+
+
+def plural(count: int, noun: str) -> str:
+    """Return `1 file`, `2 files`, `2 batches`."""
+    ending = "" if count == 1 else "es" if noun.endswith(("ch", "s")) else "s"
+    return f"{count:,} {noun}{ending}"

@@ -175,7 +175,7 @@ class Recording(dict[str, Any]):
         return getattr(builtins, name)  # type: ignore[no-any-return]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(EXPRESSIONS, EXPRESSIONS)
 def test_every_name_that_python_looks_up_is_a_use(first: str, second: str) -> None:
     source = f"if {first}:\n    a = {second}"

@@ -34,10 +34,8 @@ number_of_workers = 10
 """
 IMPORTS = """\
 from alur_nb import BronzeTable, DoubleField, SilverTable, StringField
-from alur_nb import current_project, expect, files, new, no_nulls_in_column, pipeline, schedule
-from rules import THRESHOLD
-
-current_project()"""
+from alur_nb import expect, files, new, no_nulls_in_column, pipeline, schedule
+from rules import THRESHOLD"""
 ORDERS = '''\
 class OrdersBronze(BronzeTable):
     """Orders, "as they come"; 100 % of them."""

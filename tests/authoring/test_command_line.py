@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from alur_nb.authoring.command_line import Command, key_value, named_parts, one_of
 from alur_nb.runtime.errors import NotebookError
 
+OPTIONS = {"--expect", "--rows", "-n", "--layer", "--option", "--env", "--all"}
+
 
 def command() -> Command:
     """Return a command with an option of each kind."""
@@ -28,8 +30,9 @@ def command() -> Command:
 @settings(max_examples=300)
 @given(st.text(max_size=20))
 def test_any_text_survives(text: str) -> None:
-    assert command().parse(f"--expect {shlex.quote(text)}").expect == [text]
     assert command().parse(f"--expect={shlex.quote(text)} --all").expect == [text]
+    if text not in OPTIONS:  # behind a blank these are options, and the value is missing
+        assert command().parse(f"--expect {shlex.quote(text)}").expect == [text]
 
 
 @pytest.mark.parametrize(

@@ -155,12 +155,14 @@ def check(cells: list[str]) -> str:
     return "equal"
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.integers(min_value=0, max_value=2**32), st.integers(min_value=1, max_value=12))
 def test_a_slice_computes_what_the_notebook_computes_or_is_refused(seed: int, size: int) -> None:
     check(random_cells(random.Random(seed), size))
 
 
+@pytest.mark.slow
 def test_many_of_the_notebooks_are_not_refused() -> None:
     ends = [check(random_cells(random.Random(seed), 5)) for seed in range(200)]
     assert ends.count("equal") > 100, {end: ends.count(end) for end in set(ends)}
