@@ -6,16 +6,22 @@ import gzip
 from collections.abc import Mapping
 from pathlib import Path
 
+from pyspark.sql import Row, SparkSession
+
 from alur_nb.runtime.contract import Table
-from alur_nb.runtime.csv import CsvFile
+from alur_nb.runtime.csv import CsvFile, explain, read
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.files import LocalFiles
 from alur_nb.runtime.header import bind
-from alur_nb.runtime.types import Field
+from alur_nb.runtime.types import DecimalField, Field, LongField, StringField
 
 
 def contract(**columns: Field) -> Table:
     return Table("bronze", "orders", "OrdersBronze", columns)
+
+
+ORDERS = contract(id=LongField(nullable=False), note=StringField(), amount=DecimalField(10, 2))
+TEXTS = contract(a=StringField(), b=StringField())
 
 
 def land(folder: Path, files: Mapping[str, str | bytes], encoding: str = "utf-8") -> None:
@@ -38,3 +44,20 @@ def opened(folder: Path, table: Table, dialect: Dialect | None = None, extra: st
         assert binding.problem is None, f"{file.path}: {binding.problem}"
         found.append(CsvFile(file, inspection, binding))
     return found
+
+
+def rows(
+    spark: SparkSession, folder: Path, table: Table, dialect: Dialect | None = None, extra: str = "error"
+) -> list[Row]:
+    """Return what is read of a folder's files, the rejected rows too, in the order of the files."""
+    dialect = dialect or Dialect()
+    return read(spark, opened(folder, table, dialect, extra), table, dialect).collect()
+
+
+def reasons(spark: SparkSession, folder: Path, table: Table, dialect: Dialect | None = None) -> list[Row]:
+    dialect = dialect or Dialect()
+    found = explain(spark, opened(folder, table, dialect, "ignore"), table, dialect)
+    assert found.schema.simpleString() == (
+        "struct<raw:string,source_file:string,line_number:bigint,column:string,reason:string>"
+    )
+    return sorted(found.collect(), key=lambda row: (row.source_file, row.line_number or 0, row.raw))

@@ -7,6 +7,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
+from pyspark.errors import IllegalArgumentException, SparkUpgradeException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StringType, StructField, StructType
@@ -24,9 +25,9 @@ from alur_nb.runtime.csv_text import (
 )
 from alur_nb.runtime.csv_values import offence, shown, value
 from alur_nb.runtime.dialect import Dialect
-from alur_nb.runtime.errors import SettingsError
+from alur_nb.runtime.errors import DeclarationError, SettingsError
 from alur_nb.runtime.tables import Table
-from alur_nb.runtime.types import Field
+from alur_nb.runtime.types import DateField, Field, TimestampField
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -40,9 +41,11 @@ def read(spark: SparkSession, files: Sequence[CsvFile], contract: Table, dialect
     """Return the files' rows: the contract's file columns in order, `_source_file`, and `_rejected`, never null.
 
     The values of a rejected row are of no use. Raises SourceError for a file that Spark cannot
-    open under its name, SettingsError for a session that would shift times.
+    open under its name, DeclarationError for a `format=` that is no pattern, SettingsError for a session that would
+    read times otherwise.
     """
     check_session(spark)
+    check_formats(spark, contract)
     layouts: dict[Layout, list[CsvFile]] = {}
     for file in files:
         layouts.setdefault(layout_of(file, dialect), []).append(file)
@@ -57,17 +60,39 @@ def explain(spark: SparkSession, files: Sequence[CsvFile], contract: Table, dial
 
     `column` is the first that offends, the others are in the reason. `line_number` is null where it cannot be known.
     """
+    check_session(spark)
     return explain_files(spark, files, contract, dialect)
 
 
 def check_session(spark: SparkSession) -> None:
-    """Raise SettingsError where the session would read times in another zone than UTC."""
+    """Raise SettingsError where the session would read times in another zone, or by another parser."""
     zone = spark.conf.get("spark.sql.session.timeZone") or ""
     if zone not in ("UTC", "Etc/UTC", "Z", "GMT", "+00:00"):
         raise SettingsError(
             f"The Spark session's time zone is {zone}: timestamps without an offset would be shifted.",
             fix='spark.conf.set("spark.sql.session.timeZone", "UTC")',
         )
+    policy = spark.conf.get("spark.sql.legacy.timeParserPolicy") or ""
+    if policy.upper() != "CORRECTED":
+        raise SettingsError(
+            f"spark.sql.legacy.timeParserPolicy is {policy}: a date that does not exist would stop the whole job.",
+            fix='spark.conf.set("spark.sql.legacy.timeParserPolicy", "CORRECTED")',
+        )
+
+
+def check_formats(spark: SparkSession, contract: Table) -> None:
+    """Raise DeclarationError for a `format=` that is no pattern to Spark, before a job meets it."""
+    for name, field in contract.file_columns.items():
+        pattern = field.format if isinstance(field, (DateField, TimestampField)) else None
+        if pattern is None:
+            continue
+        try:
+            spark.sql("SELECT try_to_timestamp('', :pattern)", args={"pattern": pattern}).collect()
+        except (IllegalArgumentException, SparkUpgradeException) as error:
+            raise DeclarationError(
+                f"{contract.qualified_name}.{name}: the format `{pattern}` is no datetime pattern of Spark's.",
+                fix='Write it of letters such as yyyy, MM, dd, HH, mm, ss: format="dd.MM.yyyy HH:mm".',
+            ) from error
 
 
 def _read_layout(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import chain
 from typing import BinaryIO
 
 _CHUNK_BYTES = 1 << 20
+_KEPT_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _OTHER_COMPRESSION = (".bz2", ".zst", ".lz4", ".snappy", ".deflate", ".xz", ".zip")
+_LINE_END = re.compile(rb"\r\n?|\n")
 _EMPTY_FIX = "Deliver it again; a file without rows still has its header."
 
 
@@ -113,8 +116,8 @@ class CheckedBytes:
     def _undecodable(self, data: bytes, error: UnicodeDecodeError) -> BadFileError:
         if b"\0" in data and not self._transcode:
             return self._binary(data)
-        offset = max(error.start - (len(error.object) - len(data)), 0)
-        line, column = self._place(data, offset)
+        # Bytes of a character that began in the chunk before are part of the object: the offset may be negative.
+        line, column = self._place(data, error.start - (len(error.object) - len(data)))
         wrong = error.object[error.start : error.start + 1].hex()
         fix = 'Try options={"encoding": "latin-1"} (Western European), or deliver the file in UTF-8.'
         if self._encoding != "utf-8":
@@ -139,13 +142,13 @@ class CheckedBytes:
         """Count the lines gone by and keep the start of the current one, for the place of what comes later."""
         last = out.rfind(b"\n")
         if last == -1:
-            self._line_start = (self._line_start + out)[:_CHUNK_BYTES]
+            self._line_start = (self._line_start + out)[:_KEPT_BYTES]
         else:
             self._lines += out.count(b"\n")
             self._line_start = out[last + 1 :]
 
     def _place(self, data: bytes, offset: int) -> tuple[int, int]:
-        before = self._line_start + data[:offset]
+        before = (self._line_start + data)[: len(self._line_start) + offset]
         line = self._lines + before.count(b"\n") + 1
         spelled = "utf-8" if self._transcode else self._encoding
         return line, len(before[before.rfind(b"\n") + 1 :].decode(spelled, "replace")) + 1
@@ -175,51 +178,47 @@ def _gunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
 
 
 class LineEnds:
-    r"""Turns `\r\n` into `\n` chunk by chunk, and remembers which line ends the file has.
+    r"""Gives files whose lines end in `\r` alone, as old Macs wrote them, the `\n` that is looked for.
 
-    A `\r` alone ends a line only in files whose first line ends so; in others it is an ordinary character.
+    A `\r` alone ends lines only in files whose first line ends so; in others it is an ordinary character.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, quote: bytes) -> None:
         self.returns_end_lines: bool | None = None
-        self.crlf = False
-        self.lf = False
-        self.lone_returns = False
+        self.newline_seen = False
+        self._quote = quote
+        self._quoted = False
         self._held = b""
 
     def feed(self, chunk: bytes, *, final: bool = False) -> bytes:
-        r"""Return the chunk with `\n` as its line ends; a `\r` at its end waits for what follows."""
+        r"""Return the chunk with `\n` as its line end; a `\r` at its end waits for what follows."""
+        if self.returns_end_lines is False:
+            return chunk
         data = self._held + chunk
         self._held = b""
         if not final and data.endswith(b"\r"):
             data, self._held = data[:-1], b"\r"
-        if b"\r" not in data:
-            self._settle(b"\n" in data, None)
-            self.lf = self.lf or b"\n" in data
-            return data
-        self._settle(b"\n" in data, data)
+        if self.returns_end_lines is None:
+            self.returns_end_lines = self._first_end_is_a_return(data)
+        # Also before it is decided: a newline inside of the header's quotes counts as one.
+        self.newline_seen = self.newline_seen or b"\n" in data
         if self.returns_end_lines:
-            self.lf = self.lf or b"\n" in data
             return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        newlines, pairs = data.count(b"\n"), data.count(b"\r\n")
-        self.crlf = self.crlf or pairs > 0
-        self.lf = self.lf or newlines > pairs
-        self.lone_returns = self.lone_returns or data.count(b"\r") > pairs
-        return data.replace(b"\r\n", b"\n")
+        if self.returns_end_lines is False:
+            data, self._held = data + self._held, b""
+        return data
 
-    def _settle(self, has_newline: bool, data: bytes | None) -> None:
-        if self.returns_end_lines is not None:
-            return
-        if data is None:
-            self.returns_end_lines = False if has_newline else None
-            return
-        first = data.index(b"\r")
-        newline = data.find(b"\n")
-        self.returns_end_lines = newline == -1 or first + 1 < newline
+    def _first_end_is_a_return(self, data: bytes) -> bool | None:
+        """Decide by the first line end that is not inside of quotes; None where there is none yet."""
+        position = 0
+        for end in _LINE_END.finditer(data):
+            self._count_quotes(data, position, end.start())
+            position = end.start()
+            if not self._quoted:
+                return end.group() == b"\r"
+        self._count_quotes(data, position, len(data))
+        return None
 
-    @property
-    def mixed(self) -> bool:
-        """Whether more than one kind of line end occurs."""
-        if self.returns_end_lines:
-            return self.lf
-        return (self.crlf and self.lf) or self.lone_returns
+    def _count_quotes(self, data: bytes, start: int, end: int) -> None:
+        if self._quote:
+            self._quoted ^= data.count(self._quote, start, end) % 2 == 1

@@ -28,7 +28,7 @@ REJECTS_DDL = "raw string, source_file string, line_number bigint, `column` stri
 # Beyond it, files are read together and lines are not numbered: a plan of thousands of reads takes minutes.
 _NUMBERED_FILES = 100
 # A number of extra columns that no sloppy writer produces: records of just that width have no raw text.
-_SURPLUS = 7
+_SURPLUS = 97
 _ORDINAL_BITS = 33
 
 
@@ -48,7 +48,7 @@ def explain_files(
 
 def _whole(file: CsvFile, dialect: Dialect) -> Layout:
     """Return the file's layout, read by one task from its start, so that rows can be counted."""
-    return replace(layout_of(file, dialect), multi_line=True)
+    return replace(layout_of(file, dialect), multi_line=not file.inspection.mixed_line_endings)
 
 
 def _explain_group(
@@ -78,8 +78,10 @@ def _explain_group(
 
 
 def _line_number(files: Sequence[CsvFile], dialect: Dialect) -> Column:
+    """Return the row's line, where a row is a line and one task reads the file from its start."""
     look = files[0].inspection
-    if len(files) > 1 or look.rows_spanning_lines or look.blank_lines or dialect.comment:
+    split = look.mixed_line_endings and not files[0].file.path.endswith(".gz")
+    if len(files) > 1 or split or look.rows_spanning_lines or look.blank_lines or dialect.comment:
         return F.lit(None).cast("bigint")
     ordinal = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << _ORDINAL_BITS) - 1))
     return ordinal + F.lit(look.header_line + 1)
@@ -102,7 +104,9 @@ def _raw(layout: Layout, dialect: Dialect) -> Column:
             ).otherwise(token)
             for token in tokens
         ]
-    return F.coalesce(F.col("raw"), F.concat_ws(dialect.sep, *tokens))
+    # Spark strips only line ends that have a newline in them.
+    kept = F.regexp_replace("raw", r"\r\z", "") if layout.line_sep == "\r" else F.col("raw")
+    return F.coalesce(kept, F.concat_ws(dialect.sep, *tokens))
 
 
 def _replacement(text: str) -> str:

@@ -9,7 +9,7 @@ walked value by value.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from alur_nb.runtime.csv_bytes import BadFileError
@@ -36,27 +36,43 @@ class Marks:
         return self.escape == self.quote
 
 
+@dataclass(slots=True)
+class RowFacts:
+    """What the rows gone by have in common, or not."""
+
+    spanning: bool = False
+    """A quoted value holds a line end."""
+    blank_lines: bool = False
+    lines_of_blanks: bool = False
+    """A line holds blanks, and nothing else."""
+    doubled_quotes: bool = False
+    newline_ends: bool = False
+    """A row ends in `\\n` alone."""
+    pair_ends: bool = False
+    """A row ends in `\\r\\n`."""
+    lone_returns: bool = False
+    """A `\\r` stands by itself, in or out of quotes."""
+    pairs_inside: bool = False
+    """A `\\r\\n` is part of a quoted value."""
+
+
 class QuoteScan:
     """Rows of one file under one set of marks, fed chunk by chunk, each chunk ending anywhere."""
 
     def __init__(self, marks: Marks) -> None:
         self.marks = marks
-        self.spanning = False
-        self.blank_lines = False
-        self.lines_of_blanks = False
-        self.doubled_seen = False
+        self.facts = RowFacts()
         self.lines = 0
         self._carry = b""
         self._patterns = _patterns(marks)
 
     def as_backslash(self) -> QuoteScan | None:
         r"""Return a scan that goes on from here with `\"` as the escape; None where `""` has been met already."""
-        if self.doubled_seen:
+        if self.facts.doubled_quotes:
             return None
-        other = QuoteScan(Marks(self.marks.sep, self.marks.quote, b"\\", self.marks.comment))
-        other.spanning, other.lines = self.spanning, self.lines
-        other.blank_lines, other.lines_of_blanks = self.blank_lines, self.lines_of_blanks
-        other._carry = self._carry
+        other = QuoteScan(replace(self.marks, escape=b"\\"))
+        other.facts = replace(self.facts)
+        other.lines, other._carry = self.lines, self._carry
         return other
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
@@ -77,32 +93,30 @@ class QuoteScan:
         """Return how many bytes of the unit are complete rows."""
         quote = self.marks.quote
         if not quote or quote not in unit:
-            self._note(unit)
+            self._note(self._note_ends(unit))
             return len(unit)
-        done = None if self.marks.comment else self._scan_split(unit, final=final)
+        splits = not self.marks.comment and len(self.marks.sep) == 1
+        done = self._scan_split(unit, final=final) if splits else None
         return self._walk(unit, final=final) if done is None else done
 
     def _scan_split(self, unit: bytes, *, final: bool) -> int | None:
         """Scan a unit in a few passes; None where it must be walked."""
         quote = self.marks.quote
-        plain = self._without_escapes(unit)
-        pieces = plain.split(quote)
+        pieces = self._without_escapes(unit).split(quote)
         if len(pieces) % 2 == 0:
             cut = None if final else _last_row_end(pieces, len(quote))
             if cut is None:
                 return None
-            unit, plain = unit[:cut], plain[:cut]
-            pieces = plain.split(quote)
-        outside = quote.join(pieces[::2])
-        if self.marks.doubled and quote + quote in outside:
-            self.doubled_seen = True
-            while quote + quote in outside:
-                outside = outside.replace(quote + quote, quote)
-        if not self._well_placed(outside):
+            unit = unit[:cut]
+            pieces = self._without_escapes(unit).split(quote)
+        outside = pieces[::2]
+        # The line ends before anything is noted: a unit that must be walked is noted there.
+        plain = quote.join(outside).replace(b"\r\n", b"\n") if b"\r" in unit else None
+        if not self._well_placed(outside if plain is None else plain.split(quote)):
             return None
-        if not self.spanning:
-            self.spanning = b"\n" in quote.join(pieces[1::2])
-        self._note(outside)
+        self._note(self._note_ends(quote.join(outside)))
+        self._note_inside(quote.join(pieces[1::2]))
+        self.facts.doubled_quotes |= b"" in outside[1:-1]
         return len(unit)
 
     def _without_escapes(self, unit: bytes) -> bytes:
@@ -113,13 +127,35 @@ class QuoteScan:
         plain = unit.replace(marks.escape * 2, b"__")
         return plain.replace(marks.escape + marks.quote, b"__")
 
-    def _well_placed(self, outside: bytes) -> bool:
-        """Whether each quoted value, one quote here, stands between separators or line ends."""
-        quote, sep = self.marks.quote, self.marks.sep
-        total = outside.count(quote)
-        before = outside.count(sep + quote) + outside.count(b"\n" + quote) + outside.startswith(quote)
-        after = outside.count(quote + sep) + outside.count(quote + b"\n") + outside.endswith(quote)
-        return before == total == after
+    def _well_placed(self, outside: list[bytes]) -> bool:
+        """Whether each quoted value stands between separators or line ends; an empty piece is a doubled quote."""
+        inner = outside[1:-1]
+        neighbours = {piece[:1] for piece in inner} | {piece[-1:] for piece in inner}
+        border = {self.marks.sep, b"\n", b""}
+        if not self.marks.doubled and b"" in neighbours:
+            return False
+        return neighbours <= border and outside[0][-1:] in border and outside[-1][:1] in border
+
+    def _note_ends(self, outside: bytes) -> bytes:
+        r"""Note in what the rows end, and return the text with `\n` as their end."""
+        facts = self.facts
+        if b"\r" not in outside:
+            facts.newline_ends |= b"\n" in outside
+            return outside
+        pairs = outside.count(b"\r\n")
+        facts.pair_ends |= pairs > 0
+        facts.newline_ends |= outside.count(b"\n") > pairs
+        facts.lone_returns |= outside.count(b"\r") > pairs
+        return outside.replace(b"\r\n", b"\n")
+
+    def _note_inside(self, inside: bytes) -> None:
+        """Note the line ends inside of quotes."""
+        facts = self.facts
+        facts.spanning |= b"\n" in inside
+        if b"\r" in inside:
+            pairs = inside.count(b"\r\n")
+            facts.pairs_inside |= pairs > 0
+            facts.lone_returns |= inside.count(b"\r") > pairs
 
     def _note(self, outside: bytes, *, exact: bool = True) -> None:
         """Note blank lines, and refuse a row of more values than Spark can hold.
@@ -131,10 +167,9 @@ class QuoteScan:
             lines.pop()
         # The least line tells of all of them whether one is empty or begins with a blank.
         if lines and min(lines)[:1] <= b" ":
-            self.blank_lines = self.blank_lines or b"" in lines
-            self.lines_of_blanks = self.lines_of_blanks or any(
-                line and not line.strip(_BLANKS) for line in lines
-            )
+            blank = any(line and not line.strip(_BLANKS) for line in lines)
+            self.facts.lines_of_blanks |= blank
+            self.facts.blank_lines |= blank or b"" in lines
         # A line of so many values is long: windows without a line end are the only places to look at.
         window = MAX_COLUMNS // 2
         for start in range(0, len(outside) - window, window):
@@ -157,18 +192,20 @@ class QuoteScan:
 
     def _walk(self, unit: bytes, *, final: bool) -> int:
         """Go from row to row, many at once as long as each is one line; return the offset of the first without end."""
+        patterns = self._patterns
         ended = unit if unit.endswith(b"\n") else unit + b"\n"
         position = 0
-        while (position := self._patterns.lines.match(ended, position).end()) < len(ended):  # type: ignore[union-attr]
-            row = self._patterns.row.match(ended, position)
+        while position < len(ended):
+            row = patterns.lines.match(ended, position) or patterns.row.match(ended, position)
             if row is None:
                 self._refuse_quote(unit, position, final=final)
                 break
-            self.spanning = True
             position = row.end()
         done = unit[:position]
-        self.doubled_seen = self.doubled_seen or self._patterns.doubled.search(done) is not None
-        self._note(done, exact=False)
+        inside = patterns.quoted.findall(done)
+        self._note_inside(b"".join(inside))
+        self.facts.doubled_quotes |= self.marks.doubled and any(self.marks.quote in text for text in inside)
+        self._note(self._note_ends(patterns.quoted.sub(b"", done)), exact=False)
         return len(done)
 
     def _refuse_quote(self, unit: bytes, start: int, *, final: bool) -> None:
@@ -232,8 +269,8 @@ class _Patterns:
     """As many rows as there are, each one line, each with its line end."""
     row: re.Pattern[bytes]
     """One row, which may span lines, with its line end."""
-    doubled: re.Pattern[bytes]
-    """A doubled quote inside of a quoted value; sometimes also in a text without quotes."""
+    quoted: re.Pattern[bytes]
+    """Every quoted value of rows that are in order, and the text inside of it."""
 
 
 @lru_cache(maxsize=32)
@@ -244,6 +281,8 @@ def _patterns(marks: Marks) -> _Patterns:
     end = rb"(?=%b|\n|\Z)" % sep
 
     def body(line_end: bytes) -> bytes:
+        if not marks.quote:
+            return b""
         if marks.doubled or not marks.escape:
             return rb"[^%b%b]*+(?:%b%b[^%b%b]*+)*+" % (quote, line_end, quote, quote, quote, line_end)
         other = rb"[^%b%b%b]*+" % (quote, escape, line_end)
@@ -251,7 +290,7 @@ def _patterns(marks: Marks) -> _Patterns:
 
     def value(line_end: bytes, group: bytes) -> bytes:
         if not marks.quote:
-            return rb"(?:(?!)()|%b%b))%b" % (group, unquoted, end)
+            return rb"(?:(?!)%b)|%b%b))%b" % (group, group, unquoted, end)
         closed = rb"%b%b%b)%b%b" % (quote, group, body(line_end), quote, blanks)
         return rb"(?:%b|(?!%b)%b%b))%b" % (closed, quote, group, unquoted, end)
 
@@ -263,13 +302,16 @@ def _patterns(marks: Marks) -> _Patterns:
     return _Patterns(
         value=re.compile(value(b"", b"("), re.DOTALL),
         body=re.compile(body(b""), re.DOTALL),
-        lines=re.compile(rb"(?:(?!\Z)%b)*+" % row(b"\n"), re.DOTALL),
+        lines=re.compile(rb"(?:(?!\Z)%b)++" % row(b"\n"), re.DOTALL),
         row=re.compile(row(b""), re.DOTALL),
-        doubled=re.compile(
-            rb"(?:(?<!%b)(?<!\n)(?<!\A)%b%b|%b%b%b)" % (sep, quote, quote, quote, quote, quote)
+        # The quote comes first: a literal start is what the search is fast with.
+        quoted=re.compile(
+            rb"%b(?:(?<=%b%b)|(?<=\n%b)|(?<=\A%b))(%b)%b"
+            % (quote, sep, quote, quote, quote, body(b""), quote),
+            re.DOTALL,
         )
-        if marks.doubled and marks.quote
-        else re.compile(rb"(?!)"),
+        if marks.quote
+        else re.compile(rb"(?!)()"),
     )
 
 

@@ -67,15 +67,19 @@ class Layout:
 
 
 def layout_of(file: CsvFile, dialect: Dialect) -> Layout:
-    """Return how the file is read; `multiLine` for every file that is not split anyway."""
+    """Return how the file is read; `multiLine` for every file that is not split anyway.
+
+    Only Spark's reading line by line knows more than one kind of line end in a file.
+    """
     look = file.inspection
-    whole = file.file.path.endswith(".gz") or file.file.size <= SPLIT_BYTES or not look.splittable
+    unsplit = file.file.path.endswith(".gz") or file.file.size <= SPLIT_BYTES
+    whole = unsplit or not look.splittable or dialect.multi_line is True
     return Layout(
         header=look.header,
         columns=file.binding.columns,
         escape=look.escape,
         line_sep=look.line_sep,
-        multi_line=whole or dialect.multi_line is True,
+        multi_line=whole and not look.mixed_line_endings,
     )
 
 

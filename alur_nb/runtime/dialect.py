@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from alur_nb.runtime.csv_bytes import BadFileError, CheckedBytes, LineEnds
-from alur_nb.runtime.csv_scan import Marks, QuoteScan, parse_row
+from alur_nb.runtime.csv_scan import Marks, QuoteScan, RowFacts, parse_row
 from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError, suggest
 
 # Python's name of the codec -> the name that Java knows it by.
@@ -265,18 +266,19 @@ class _Look:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._ends = LineEnds()
+        self._ends = LineEnds(dialect.quote.encode())
         self._scan = QuoteScan(dialect.marks())
         self._other: QuoteScan | None = None
         self._bad: BadFileError | None = None
         self._undecided = dialect.escape is None and dialect.quote != ""
         self._head = b""
+        self._head_full = False
         self._last = b""
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
         r"""Scan as doubled quotes, and beside it as backslashes from the first `\"` on, while both may be meant."""
         data = self._ends.feed(chunk, final=final)
-        if not self._scan.lines and not (self._other and self._other.lines):
+        if not self._head_full:
             self._head += data
         if self._undecided and self._has_backslash(data):
             self._undecided = False
@@ -294,6 +296,9 @@ class _Look:
                 self._other = None
         if self._bad is not None and self._other is None:
             raise self._bad
+        if not self._head_full:
+            scan = self._scan if self._bad is None else self._other
+            self._head_full = scan is not None and scan.lines >= self._header_start(scan.marks)[1]
 
     def _has_backslash(self, data: bytes) -> bool:
         """Whether a quote stands behind a backslash; the two may be in two chunks."""
@@ -301,48 +306,64 @@ class _Look:
         return b"\\" + quote in data or (self._last == b"\\" and data.startswith(quote))
 
     def result(self) -> Inspection:
-        """Return what was found; raises BadFileError where there is no header."""
+        """Return what was found; raises BadFileError where there is no header, or where rows cannot be told apart."""
         scan = self._other if self._bad is not None and self._other is not None else self._scan
+        facts, dialect = scan.facts, self._dialect
         header, header_line = self._header(scan.marks)
-        spanning, ends = scan.spanning, self._ends
-        self._check_promise(spanning)
-        # Spark, left to itself, takes the first line end for all, and rewrites those inside of quoted values.
-        explicit = ends.mixed or (spanning and ends.crlf)
-        return Inspection(
-            header=header,
-            escape=scan.marks.escape.decode(),
-            line_sep="\r" if ends.returns_end_lines else "\r\n" if explicit else None,
-            header_line=header_line,
-            lines=scan.lines,
-            rows_spanning_lines=spanning,
-            blank_lines=scan.blank_lines,
-            mixed_line_endings=ends.mixed,
-            splittable=not (
-                spanning
-                or scan.lines_of_blanks
-                or ends.lone_returns
-                or ends.returns_end_lines
-                or self._dialect.comment
-                or self._dialect.transcoded
-            ),
-        )
-
-    def _header(self, marks: Marks) -> tuple[tuple[str, ...], int]:
-        position, line = 0, 1
-        while position < len(self._head):
-            if self._head.startswith(b"\n", position):
-                position, line = position + 1, line + 1
-            elif marks.comment and self._head.startswith(marks.comment, position):
-                end = self._head.find(b"\n", position)
-                position, line = (len(self._head) if end == -1 else end + 1), line + 1
-            else:
-                values, length = parse_row(self._head[position:], marks)
-                names = tuple(value.decode(self._dialect.scan_encoding) for value in values)
-                return names, line + self._head.count(b"\n", position, position + length)
-        raise BadFileError("the file has no header", "Write the column names as its first line.")
-
-    def _check_promise(self, spanning: bool) -> None:
-        if spanning and self._dialect.multi_line is False:
+        mixed = self._mixed(facts)
+        odd_lines = facts.spanning or facts.lines_of_blanks or facts.lone_returns
+        splittable = not (odd_lines or dialect.comment or dialect.transcoded)
+        if mixed and not splittable:
+            raise BadFileError(
+                "some lines end in \\n, others in \\r\\n or \\r, and some of these are inside of values",
+                "Deliver the file with one kind of line end: Spark cannot tell its rows apart.",
+            )
+        if facts.spanning and dialect.multi_line is False:
             raise BadFileError(
                 "a quoted value spans lines, though the options say multiLine=false", "Leave the option out."
             )
+        return Inspection(
+            header=header,
+            escape=scan.marks.escape.decode(),
+            line_sep=None if mixed else self._line_sep(facts),
+            header_line=header_line,
+            lines=scan.lines,
+            rows_spanning_lines=facts.spanning,
+            blank_lines=facts.blank_lines,
+            mixed_line_endings=mixed,
+            splittable=splittable,
+        )
+
+    def _mixed(self, facts: RowFacts) -> bool:
+        """Whether rows end in more than one way."""
+        if self._ends.returns_end_lines:
+            return self._ends.newline_seen
+        return facts.newline_ends and facts.pair_ends
+
+    def _line_sep(self, facts: RowFacts) -> str | None:
+        """Return what Spark must be told: left to itself, it rewrites line ends inside of quotes."""
+        if self._ends.returns_end_lines:
+            return "\r"
+        if facts.pair_ends:
+            # Spark warns of a separator of two characters, so it is only named where it matters.
+            return "\r\n" if facts.spanning or facts.lone_returns else None
+        return "\n" if facts.pairs_inside or facts.lone_returns else None
+
+    def _header(self, marks: Marks) -> tuple[tuple[str, ...], int]:
+        """Return the column names and the line on which they end."""
+        start, line = self._header_start(marks)
+        rest = self._head[start:]
+        if not rest:
+            raise BadFileError("the file has no header", "Write the column names as its first line.")
+        values, length = parse_row(rest, marks)
+        if rest[:length].endswith(b"\r") and rest[:length].endswith(values[-1]):
+            values[-1] = values[-1].removesuffix(b"\r")  # of the line's end, as it stands outside of quotes
+        names = tuple(value.decode(self._dialect.scan_encoding) for value in values)
+        return names, line + rest.count(b"\n", 0, length)
+
+    def _header_start(self, marks: Marks) -> tuple[int, int]:
+        """Return the offset and the line of the first line that is neither blank nor a comment."""
+        comment = re.escape(marks.comment) + rb"[^\n]*(?:\n|\Z)" if marks.comment else rb"(?!)"
+        skipped = re.match(rb"(?:\r?\n|%b)*" % comment, self._head)
+        end = skipped.end() if skipped else 0
+        return end, self._head.count(b"\n", 0, end) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import os
 import re
@@ -165,8 +166,8 @@ def _glob_token(token: str, simple: dict[str, str]) -> str:
     if token in simple:
         return simple[token]
     if token.startswith("[") and len(token) > 1:
-        body = token[1:-1].replace("\\", "\\\\")
-        return f"[{'^' + body[1:] if body.startswith('!') else body}]"
+        # `(?s:[abc])\Z`: what a set may hold, and how it is escaped, is the standard library's to know.
+        return fnmatch.translate(token).removeprefix("(?s:").removesuffix(r")\Z")
     if token.startswith("{") and len(token) > 1:
         choices = ("".join(_glob_regex(choice)) for choice in token[1:-1].split(","))
         return f"(?:{'|'.join(choices)})"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from alur_nb.runtime.errors import DeclarationError, suggest
@@ -102,19 +102,28 @@ def _missing_problem(
     }
     expected = contract.file_columns[first].source or first
     more = f" (and {', '.join(f'`{name}`' for name in required[1:])})" if len(required) > 1 else ""
-    hint = suggest(normalized(expected), unbound)
+    hint, near = _nearest(expected, unbound)
     fix = f"Add the column to the file, or declare `{first}` nullable."
-    for key, name in unbound.items():
-        if f"`{key}`" in hint:
-            fix = f'If `{name}` is that column, say so: {first} = {type(contract.file_columns[first]).__name__}(source="{name}").'
+    if near:
+        declared = f'{first} = {type(contract.file_columns[first]).__name__}(source="{near}")'
+        fix = f"If `{near}` is that column, say so: {declared}."
     return f"the column `{expected}`{more} is missing, and it may not be null{hint}", fix
+
+
+def _nearest(name: str, written: Mapping[str, str]) -> tuple[str, str]:
+    """Return the "did you mean" and the nearest name as it is written, looked for under the header rule."""
+    hint = suggest(normalized(name), written)
+    for key, text in written.items():
+        if f"`{key}`" in hint:
+            return hint.replace(f"`{key}`", f"`{text}`"), text
+    return "", ""
 
 
 def _extra_problem(contract: Table, binding: Binding) -> tuple[str, str]:
     first = binding.extra[0]
     more = f" (and {', '.join(f'`{name}`' for name in binding.extra[1:])})" if len(binding.extra) > 1 else ""
-    free = {normalized(contract.file_columns[name].source or name): name for name in binding.missing}
-    hint = suggest(normalized(first), free)
+    expected = [contract.file_columns[name].source or name for name in binding.missing]
+    hint, _ = _nearest(first, {normalized(name): name for name in expected})
     if not first.strip():
         return (
             f"a column without a name{more} is not in {contract.qualified_name}",
