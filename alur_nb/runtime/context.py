@@ -106,12 +106,20 @@ def _start_session(environment: Environment) -> SparkSession:
     log.info("Starting Spark on %s", java)
     os.environ["JAVA_HOME"] = str(java.path)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    quiet = (Path(__file__).parent / "log4j2.properties").as_uri()
     builder = SparkSession.builder.master("local[*]").appName("alur-nb")
-    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={quiet}")
+    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_logging()}")
     for key, value in session_conf(environment).items():
         builder = builder.config(key, value)
     return builder.getOrCreate()
+
+
+def _logging() -> str:
+    """Return where Java finds our `log4j2.properties`, also where this module was imported from a wheel."""
+    properties = Path(__file__).parent / "log4j2.properties"
+    archives = [folder for folder in properties.parents if folder.is_file()]
+    if not archives:
+        return properties.as_uri()
+    return f"jar:{archives[0].as_uri()}!/{properties.relative_to(archives[0]).as_posix()}"
 
 
 def java_home() -> JavaHome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -158,8 +158,12 @@ class OpenBatch:
                 _check_pin(self.workspace, item)
         return read_staged(self.spark, lake.stage_uri(prefix), fitted.schema), prefix, False
 
-    def audit_and_seal(self, result: DataFrame, expectations: Iterable[Expectation]) -> Batch:
+    def audit_and_seal(
+        self, result: DataFrame, expectations: Iterable[Expectation], *, still_wanted: Callable[[], None]
+    ) -> Batch:
         """Stage the result, check it, and decide; returns the SEALED batch, not yet visible.
+
+        `still_wanted` is called last of all before the decision, and raises where the run was cancelled.
 
         Raises CheckError, AuditError, ContractError, StorageError, LeaseLostError.
         """
@@ -180,6 +184,7 @@ class OpenBatch:
         accepted = self._accepted_by_file(evaluation.groups if group_by else None)
         inputs = [_completed(item, accepted, self.stages) for item in self.inputs]
         sealed = self._sealed_batch(inputs, prefix, evaluation.rows)
+        still_wanted()
         publish.seal(self.workspace, sealed, inputs)
         return sealed
 

@@ -30,7 +30,9 @@ def main(pipeline: Pipeline, argv: Sequence[str] | None = None) -> None:
     With `--alur JSON` in the environment that it names; without it on the embedded lake of `--project DIR`.
     Arguments that are not ours (Glue adds `--JOB_NAME`, `--TempDir`, `--enable-*`) are left alone.
     """
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s", force=True)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.getLogger("py4j").setLevel(logging.WARNING)
     try:
         report = run_job(pipeline, sys.argv[1:] if argv is None else argv)
@@ -65,4 +67,16 @@ def _log_event(event: Event) -> None:
 
 
 def _log(what: str, **fields: object) -> None:
-    log.info(json.dumps({"time": datetime.now(UTC).isoformat(), "what": what, **fields}, default=str))
+    log.info(what, extra={"fields": fields})
+
+
+class JsonLines(logging.Formatter):
+    """One line of JSON a record: `time`, `what`, and the event's own fields; other loggers' words as `message`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's line."""
+        fields = getattr(record, "fields", None)
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat()
+        words = {"message": record.getMessage()} if fields is None else {}
+        what = "log" if fields is None else record.getMessage()
+        return json.dumps({"time": moment, "what": what, **words, **(fields or {})}, default=str)

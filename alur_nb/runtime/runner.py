@@ -20,6 +20,7 @@ from alur_nb.runtime.errors import (
     DeclarationError,
     LedgerError,
     NotYetSupportedError,
+    RunCancelledError,
 )
 from alur_nb.runtime.ingest import OpenBatch
 from alur_nb.runtime.lake import read_rows
@@ -58,6 +59,13 @@ class RunContext:
     started_at: datetime
     cancelled: threading.Event
     tell: Callable[[Event], None]
+
+    def refuse_cancelled(self) -> None:
+        """Raise RunCancelledError where the run was cancelled: Spark may have been between two jobs."""
+        if self.cancelled.is_set():
+            raise RunCancelledError(
+                "The run was cancelled.", fix="Nothing was published by this pipeline; run again."
+            )
 
 
 def run_pipelines(
@@ -124,6 +132,7 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     refuse_later(pipeline)
     workspace, table = run.workspace, pipeline.target.qualified_name
     spark = get_spark_session()
+    run.refuse_cancelled()
     # Interrupting a notebook cancels this group; the properties belong to this thread (PySpark pins threads).
     spark.sparkContext.setJobGroup(run.run_id, f"alur {pipeline.name}", interruptOnCancel=True)
     with _leased(run, table) as lease:
@@ -139,11 +148,10 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
             sealed = (
                 batch.seal_skipped()
                 if result is None
-                else batch.audit_and_seal(result, pipeline.expectations)
+                else batch.audit_and_seal(result, pipeline.expectations, still_wanted=run.refuse_cancelled)
             )
-        except (
-            BaseException
-        ) as error:  # also a KeyboardInterrupt: the batch is ended in the ledger, then it goes on
+        # Also a KeyboardInterrupt: the batch is ended in the ledger, then it goes on.
+        except BaseException as error:
             batch.abort(str(error) or type(error).__name__)
             raise
         publish.finish(workspace, table, sealed.id)

@@ -5,7 +5,9 @@ While a notebook is executed for an export they do nothing, and return an empty 
 
 from __future__ import annotations
 
+import asyncio
 import builtins
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -164,14 +166,23 @@ def export(session: Session, line: str, body: str | None) -> Bundle:
     options = export_command().parse(line, session.names)
 
     def work(task: Task[Bundle]) -> Bundle:
-        return operate.export(
-            options.notebook,
-            options.env,
-            options.out,
-            parameters=dict(options.parameter or ()),
-        )
+        try:
+            return operate.export(
+                options.notebook,
+                options.env,
+                options.out,
+                parameters=dict(options.parameter or ()),
+            )
+        finally:
+            _close_event_loop()
 
     return in_background(session.shell, Task("export", work))
+
+
+def _close_event_loop() -> None:
+    """Close the loop that papermill's client opens in the thread that runs it, and leaves open."""
+    with contextlib.suppress(RuntimeError):  # there is none where the export ended before it
+        asyncio.get_event_loop_policy().get_event_loop().close()
 
 
 def alur(session: Session, line: str, body: str | None) -> Glance | Help:

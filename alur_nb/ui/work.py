@@ -62,29 +62,20 @@ class Task(Generic[T]):
 def in_background(shell: InteractiveShell, task: Task[T]) -> T:
     """Do the work in a thread while the cell waits and shows its progress; return what it returns.
 
-    An interrupt cancels the work's Spark jobs, waits for the thread, and ends the cell with one line.
+    An interrupt cancels the work's Spark jobs, waits for the work, and ends the cell with one line.
     """
-    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
-
-    def work() -> None:
-        if parent is not None:
-            # What the user's function prints belongs to the cell that waits here.
-            shell.set_parent(parent)  # type: ignore[attr-defined]
-        task.run()
-
     progress = _Progress(Live(shell), task)
-    thread = threading.Thread(target=work, name=f"alur-{task.title}", daemon=True)
-    thread.start()
-    threading.Thread(target=_watch, args=(task,), daemon=True).start()
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else None
     try:
+        _start(f"alur-{task.title}", lambda: _do(shell, task, parent))
+        _start("alur-watch", lambda: _watch(task))
         task.ended.wait(FIRST_SIGN_SECONDS)
         while not task.ended.is_set():
             progress.show()
             task.ended.wait(TICK_SECONDS)
     except KeyboardInterrupt as interrupt:
-        ended = _cancel(task)
+        note = "" if _cancel(task) else "; it ends in the background as soon as it can be stopped"
         progress.show(state="cancelled")
-        note = "" if ended else "; a part of it could not be stopped and ends in the background"
         render_as(interrupt, [f"cancelled: {task.title}{note}"])
         raise
     if task.error is not None:
@@ -94,25 +85,35 @@ def in_background(shell: InteractiveShell, task: Task[T]) -> T:
     return task.result  # type: ignore[return-value] # without an error the work has returned
 
 
-def _cancel(task: Task[T]) -> bool:
-    """Stop the work and its Spark jobs; whether it has ended."""
+def _start(name: str, work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name=name, daemon=True).start()
+
+
+def _do(shell: InteractiveShell, task: Task[Any], parent: Any) -> None:
+    try:
+        if parent is not None:
+            # What the user's function prints belongs to the cell that waits, not to the one that runs later.
+            shell.set_parent(parent)  # type: ignore[attr-defined]
+    finally:
+        task.run()
+
+
+def _cancel(task: Task[Any]) -> bool:
+    """Stop the work and its Spark jobs; whether it has ended in time."""
     task.cancelled.set()
-    deadline = time.monotonic() + CANCEL_SECONDS
-    # Spark may be starting and hold its lock, so it is asked from a thread, again until the work has ended.
-    while not task.ended.is_set() and time.monotonic() < deadline:
-        asking = threading.Thread(target=_cancel_jobs, args=(task.group,), daemon=True)
-        asking.start()
-        asking.join(TICK_SECONDS)
-        task.ended.wait(TICK_SECONDS)
-    return task.ended.is_set()
+    _start("alur-cancel", lambda: _cancel_jobs(task))
+    return task.ended.wait(CANCEL_SECONDS)
 
 
-def _cancel_jobs(group: str) -> None:
-    from alur_nb.runtime.runner import cancel_jobs
-
-    # The session may be gone; then no job of it runs.
-    with contextlib.suppress(Exception):
-        cancel_jobs(group)
+def _cancel_jobs(task: Task[Any]) -> None:
+    """Cancel each job of the work until it has ended: Spark may be starting still, and then its first job comes."""
+    is_over = False
+    while not is_over:
+        # Where the session is gone, no job of it runs.
+        with contextlib.suppress(Exception):
+            context = sys.modules["pyspark"].SparkContext._active_spark_context
+            context.cancelJobGroup(task.group)
+        is_over = task.ended.wait(TICK_SECONDS)
 
 
 class _Progress:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import re
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -41,19 +43,33 @@ class Ran:
         return "".join(o["text"] for o in self.outputs if o["type"] == "stream")
 
 
+class ThisInterpreter(KernelManager):
+    """Starts the kernel of the interpreter that runs the tests, whatever kernels are installed."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """The command line."""
+        spec = KernelSpec()
+        quiet = "--IPKernelApp.log_level=ERROR"
+        spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", quiet]
+        spec.language = "python"
+        return spec
+
+
 class Kernel:
     """One kernel in a folder; cells are known by the id that the test gives."""
 
     def __init__(self, folder: Path) -> None:
         paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-        self.manager = KernelManager(
-            kernel_cmd=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        )
+        self.manager = ThisInterpreter()
         self.manager.start_kernel(cwd=str(folder), env=environment)
         self.client = self.manager.client()
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
+        self._replies: dict[str, str] = {}
+        self._outputs: dict[str, list[dict[str, Any]]] = {}
+        self._idle: set[str] = set()
 
     def close(self) -> None:
         """End the kernel."""
@@ -61,53 +77,54 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
     def run(
-        self,
-        source: str,
-        cell_id: str | None = None,
-        *,
-        during: Callable[[], None] | None = None,
-        timeout: float = 120,
+        self, source: str, cell_id: str | None = None, *, during: Callable[[], None] | None = None
     ) -> Ran:
         """Run a cell to its end; `during` is called once the cell has shown its first output."""
-        message = self.client.session.msg(
-            "execute_request",
-            {
-                "code": source,
-                "silent": False,
-                "store_history": True,
-                "user_expressions": {},
-                "allow_stdin": cell_id is not None,
-                "stop_on_error": True,
-            },
-            metadata={"cellId": cell_id} if cell_id else {},
-        )
-        self.client.shell_channel.send(message)
-        return self._collect(message["header"]["msg_id"], during, timeout)
+        return self.collect(self.send(source, cell_id), during)
 
-    def _collect(self, request: str, during: Callable[[], None] | None, timeout: float) -> Ran:
+    def send(self, source: str, cell_id: str | None = None) -> str:
+        """Hand a cell to the kernel, and return the request's id."""
+        content = {
+            "code": source,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": cell_id is not None,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        request: str = message["header"]["msg_id"]
+        return request
+
+    def collect(self, request: str, during: Callable[[], None] | None = None, timeout: float = 120) -> Ran:
+        """Wait for the end of a cell; what belongs to other requests is kept for them."""
         ran = Ran()
         deadline = time.monotonic() + timeout
-        is_idle = False
-        while not (is_idle and ran.status):
-            assert time.monotonic() < deadline, f"the cell did not end: {ran}"
-            try:
-                reply = self.client.get_shell_msg(timeout=0.01)
-                if reply["parent_header"].get("msg_id") == request:
-                    ran.status = reply["content"]["status"]
-            except queue.Empty:
-                pass
-            try:
-                message = self.client.get_iopub_msg(timeout=0.1)
-            except queue.Empty:
-                continue
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            if kind == "status":
-                is_idle = content["execution_state"] == "idle"
-            elif kind != "execute_input":
-                ran.outputs.append({"type": kind, **content})
-                if during is not None:
-                    during()
-                    during = None
+        while not ((request in self._idle and request in self._replies) or ran.status == "aborted"):
+            assert time.monotonic() < deadline, f"the cell did not end: {self._outputs.get(request)}"
+            self._receive()
+            ran.status = self._replies.get(request, "")
+            if during is not None and self._outputs.get(request):
+                during()
+                during = None
+        ran.status, ran.outputs = self._replies[request], self._outputs.pop(request, [])
         return ran
+
+    def _receive(self) -> None:
+        """Take one message from each channel."""
+        with contextlib.suppress(queue.Empty):
+            reply = self.client.get_shell_msg(timeout=0.01)
+            self._replies[reply["parent_header"].get("msg_id", "")] = reply["content"].get("status", "")
+        with contextlib.suppress(queue.Empty):
+            message = self.client.get_iopub_msg(timeout=0.1)
+            request, kind, content = (
+                message["parent_header"].get("msg_id", ""),
+                message["msg_type"],
+                message["content"],
+            )
+            if kind == "status" and content["execution_state"] == "idle":
+                self._idle.add(request)
+            elif kind not in ("status", "execute_input"):
+                self._outputs.setdefault(request, []).append({"type": kind, **content})

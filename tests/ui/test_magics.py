@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table
+from alur_nb.ui import magics
 from alur_nb.ui.declaring import Declaration
 from alur_nb.ui.glance import Glance
 from alur_nb.ui.help import Help
@@ -300,3 +302,14 @@ def test_loading_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(("mode", "calls"), [("", 1), ("export", 0)])
+def test_spark_is_warmed_at_load_but_not_for_an_export(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, mode: str, calls: int
+) -> None:
+    started = threading.Semaphore(0)
+    monkeypatch.setattr(magics, "_warm_up", started.release)
+    monkeypatch.setenv("ALUR_MODE", mode)
+    notebook.ok("%reload_ext alur_nb", "load")
+    assert started.acquire(timeout=0.5) is bool(calls)
