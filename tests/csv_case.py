@@ -12,7 +12,7 @@ from alur_nb.runtime.contract import Table
 from alur_nb.runtime.csv import CsvFile, explain, read
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.files import LocalFiles
-from alur_nb.runtime.header import bind
+from alur_nb.runtime.header import bind, bind_by_position
 from alur_nb.runtime.types import DecimalField, Field, LongField, StringField
 
 
@@ -40,7 +40,8 @@ def opened(folder: Path, table: Table, dialect: Dialect | None = None, extra: st
         with files.open(file) as stream:
             inspection = inspect(stream, file.path, dialect or Dialect())
         assert inspection.problem is None, f"{file.path}: {inspection.problem}"
-        binding = bind(inspection.header, table, extra)
+        by_name = dialect is None or dialect.header
+        binding = bind(inspection.header, table, extra) if by_name else bind_by_position(table)
         assert binding.problem is None, f"{file.path}: {binding.problem}"
         found.append(CsvFile(file, inspection, binding))
     return found

@@ -14,10 +14,9 @@ from alur_nb.authoring.parse_columns import place_in_cell, tokens_of
 from alur_nb.runtime.errors import DeclarationError, NotebookError, NotYetSupportedError, Place, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import NewSource, TableSource
-from alur_nb.runtime.tables import Table
+from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, rejects_of
 
 NEW = "new"
-REJECTS = "__rejects"
 
 # Names that a parameter of the written function may not have: `spark.sql` and the function use them.
 _TAKEN = ("spark", "self", "args", "sqlQuery", "alur_nb")
@@ -42,13 +41,17 @@ class _Reference:
     has_alias: bool
 
 
-def resolve_sql(query: str, project: Project) -> ResolvedSql:
+def resolve_sql(query: str, project: Project, *, with_rejects: bool = False) -> ResolvedSql:
     """Find each table that a query reads; only these characters are replaced, other braces are doubled.
+
+    `with_rejects` also knows `orders__rejects`, the rejected rows of each table.
 
     Raises NotebookError for what is not one SELECT, and for a table that the project does not declare.
     """
     statement = _one_select(query)
-    references = sorted(_references(statement, query, project), key=lambda reference: reference.start)
+    references = sorted(
+        _references(statement, query, _Names(project, with_rejects)), key=lambda reference: reference.start
+    )
     parameters = _parameters(references)
     text, position = "", 0
     for reference in references:
@@ -61,6 +64,31 @@ def resolve_sql(query: str, project: Project) -> ResolvedSql:
         kind = NewSource if reference.is_new else TableSource
         sources[parameters[reference.table.qualified_name, reference.is_new]] = kind(reference.table)
     return ResolvedSql(text + _doubled(query[position:]), sources)
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    """What the names in a query may mean."""
+
+    project: Project
+    with_rejects: bool
+
+    def table(self, parts: list[str], place: Place) -> Table:
+        """Return the table of a name; raises NotebookError where there is none, or where it may not be read here."""
+        name = ".".join(parts).lower()
+        base = name.removesuffix(REJECTS_SUFFIX)
+        known = base != name and base.rpartition(".")[2] in {t.name for t in self.project.tables.values()}
+        if known and not self.with_rejects:
+            raise NotYetSupportedError(
+                f"A pipeline over rejected rows (`{name}`) comes with a later release.",
+                place=place,
+                fix=f"Look at them: %alur_sql select * from {name}",
+            )
+        try:
+            found = self.project.table(base if known else name)
+        except DeclarationError as error:
+            raise NotebookError(error.message, place=place, fix=error.fix) from error
+        return rejects_of(found) if known else found
 
 
 def _doubled(text: str) -> str:
@@ -110,10 +138,10 @@ def _unreadable(query: str, error: ParseError) -> NotebookError:
     )
 
 
-def _references(statement: exp.Expr, query: str, project: Project) -> Iterator[_Reference]:
+def _references(statement: exp.Expr, query: str, names: _Names) -> Iterator[_Reference]:
     mentions = list(_mentions(statement, frozenset()))
     for node in mentions:
-        yield from _reference(node, query, project)
+        yield from _reference(node, query, names)
     for column in statement.find_all(exp.Column):
         _refuse_qualified(column, mentions)
 
@@ -140,10 +168,10 @@ def _is_shadowed(node: exp.Table, shadowed: frozenset[str]) -> bool:
     return isinstance(node.this, exp.Identifier) and not node.db and node.name.lower() in shadowed
 
 
-def _reference(node: exp.Table, query: str, project: Project) -> Iterator[_Reference]:
+def _reference(node: exp.Table, query: str, names: _Names) -> Iterator[_Reference]:
     """Yield what a table node reads; nothing for a table function such as `range(10)`."""
     if isinstance(node.this, exp.Identifier):
-        yield _plain_reference(node, query, project)
+        yield _plain_reference(node, query, names)
     elif isinstance(node.this, exp.Placeholder):
         name = node.this.name
         raise NotebookError(
@@ -152,7 +180,7 @@ def _reference(node: exp.Table, query: str, project: Project) -> Iterator[_Refer
             fix=f"Write {name}, without braces: the tables that the query names become its parameters.",
         )
     elif isinstance(node.this, exp.Anonymous) and node.this.name.lower() == NEW:
-        yield _new_reference(node, query, project)
+        yield _new_reference(node, query, names)
     elif isinstance(node.this, exp.Anonymous) and node.this.name.lower() == "identifier":
         raise NotebookError(
             "IDENTIFIER(...) hides which table is read.",
@@ -161,17 +189,17 @@ def _reference(node: exp.Table, query: str, project: Project) -> Iterator[_Refer
         )
 
 
-def _plain_reference(node: exp.Table, query: str, project: Project) -> _Reference:
+def _plain_reference(node: exp.Table, query: str, names: _Names) -> _Reference:
     first = node.args.get("catalog") or node.args.get("db") or node.this
     start, end = first.meta["start"], node.this.meta["end"] + 1
     parts = [part.name for part in (node.args.get("catalog"), node.args.get("db"), node.this) if part]
-    table = _declared(parts, place_in_cell(query, start), project)
+    table = names.table(parts, place_in_cell(query, start))
     has_alias = node.args.get("alias") is not None
     _refuse_extras(node, table, has_alias, place_in_cell(query, start))
     return _Reference(table, False, start, end, has_alias)
 
 
-def _new_reference(node: exp.Table, query: str, project: Project) -> _Reference:
+def _new_reference(node: exp.Table, query: str, names: _Names) -> _Reference:
     start = node.this.meta["start"]
     arguments = node.this.expressions
     if len(arguments) != 1 or not isinstance(arguments[0], exp.Column):
@@ -182,7 +210,7 @@ def _new_reference(node: exp.Table, query: str, project: Project) -> _Reference:
         )
     column = arguments[0]
     parts = [part.name for part in (column.args.get("db"), column.args.get("table"), column.this) if part]
-    table = _declared(parts, place_in_cell(query, column.this.meta["start"]), project)
+    table = names.table(parts, place_in_cell(query, column.this.meta["start"]))
     closing = next(
         token.end
         for token in tokens_of(query)
@@ -191,24 +219,6 @@ def _new_reference(node: exp.Table, query: str, project: Project) -> _Reference:
     has_alias = node.args.get("alias") is not None
     _refuse_extras(node, table, has_alias, place_in_cell(query, start))
     return _Reference(table, True, start, closing + 1, has_alias)
-
-
-def _declared(parts: list[str], place: Place, project: Project) -> Table:
-    name = ".".join(parts).lower()
-    if name.endswith(REJECTS) and name.removesuffix(REJECTS).rpartition(".")[2] in _bare_names(project):
-        raise NotYetSupportedError(
-            f"Reading rejected rows in SQL (`{name}`) comes with a later release.",
-            place=place,
-            fix=f"The run's report counts them by reason; the rows lie beside the table, under `{name}`.",
-        )
-    try:
-        return project.table(name)
-    except DeclarationError as error:
-        raise NotebookError(error.message, place=place, fix=error.fix) from error
-
-
-def _bare_names(project: Project) -> set[str]:
-    return {table.name for table in project.tables.values()}
 
 
 def _refuse_extras(node: exp.Table, table: Table, has_alias: bool, place: Place) -> None:

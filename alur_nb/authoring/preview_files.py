@@ -18,6 +18,7 @@ from alur_nb.authoring.preview_facts import (
 )
 from alur_nb.authoring.sample import Head
 from alur_nb.runtime.csv import CsvFile
+from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.header import Binding
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
@@ -88,13 +89,15 @@ class FilesSample:
             columns=contract_columns(self.plan.contract, self._bindings(), self.source.extra_columns),
         )
 
-    def _bindings(self) -> list[tuple[Sequence[str], Binding]]:
+    def _bindings(self) -> list[tuple[Sequence[str | None], Binding]]:
         found = [one.planned.csv for one in self.opened if one.planned.csv is not None]
+        if not Dialect.of(self.source.options).header:
+            return [(csv.binding.columns, csv.binding) for csv in found if csv.inspection.problem is None]
         return [(csv.inspection.header, csv.binding) for csv in found if csv.inspection.header]
 
 
 def contract_columns(
-    contract: Table, bindings: Sequence[tuple[Sequence[str], Binding]], extra_columns: str
+    contract: Table, bindings: Sequence[tuple[Sequence[str | None], Binding]], extra_columns: str
 ) -> tuple[ContractColumn, ...]:
     """Compare the contract's columns with the headers of the opened files; then the columns that it lacks."""
     if not bindings:
@@ -103,7 +106,7 @@ def contract_columns(
         column: header
         for headers, binding in reversed(bindings)
         for header, column in zip(headers, binding.columns, strict=False)
-        if column is not None
+        if column is not None and header is not None
     }
     result = []
     for name, wanted in contract.file_columns.items():

@@ -11,15 +11,13 @@ from typing import TYPE_CHECKING, BinaryIO
 from alur_nb.authoring.preview_files import HEAD_BYTES, FilesSample, Opened, doubts, good_files, sampled
 from alur_nb.authoring.sample import head, spread
 from alur_nb.runtime import csv
-from alur_nb.runtime.csv import CsvFile
-from alur_nb.runtime.dialect import Dialect, inspect
+from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
-from alur_nb.runtime.header import bind
 from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
-from alur_nb.runtime.plan import PlannedFile, SourcePlan, list_source, read_history
+from alur_nb.runtime.plan import PlannedFile, SourcePlan, inspect_file, list_source, read_history
 from alur_nb.runtime.result import with_metadata
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
@@ -119,13 +117,15 @@ class Sampler:
         try:
             with self.workspace.files.open(planned.file) as stream:
                 if rows is None:
-                    return Opened(_looked(planned, planned.file, stream, plan, dialect), None)
+                    return Opened(
+                        inspect_file(planned, planned.file, stream, plan.contract, plan.source), None
+                    )
                 found = head(stream, planned.file.path, dialect, max_bytes=HEAD_BYTES, max_rows=rows)
         except SourceError as error:
             return Opened(_bad(planned, error), None)
         file = self._write(planned.file, found.data)
         with Path(file.uri.removeprefix("file://")).open("rb") as stream:
-            return Opened(_looked(planned, file, stream, plan, dialect), found)
+            return Opened(inspect_file(planned, file, stream, plan.contract, plan.source), found)
 
     def _write(self, file: SourceFile, data: bytes) -> SourceFile:
         """Write a head; its URI ends with the original path, which is what `_source_file` is taken from."""
@@ -206,20 +206,6 @@ class _CappedFiles:
 def as_new(plan: SourcePlan) -> SourcePlan:
     """Return the plan as if nothing had ever been loaded."""
     return replace(plan, files=tuple(PlannedFile(planned.file, "new") for planned in plan.files))
-
-
-def _looked(
-    planned: PlannedFile, file: SourceFile, stream: BinaryIO, plan: SourcePlan, dialect: Dialect
-) -> PlannedFile:
-    """Inspect and bind `file`, which holds the planned file or its head."""
-    inspection = inspect(stream, planned.file.path, dialect)
-    binding = bind(inspection.header, plan.contract, plan.source.extra_columns)
-    found = replace(planned, csv=CsvFile(file, inspection, binding))
-    if inspection.problem:
-        return replace(found, status="bad", reason=inspection.problem, fix=inspection.fix)
-    if binding.problem:
-        return replace(found, status="bad", reason=binding.problem, fix=binding.fix)
-    return found
 
 
 def _bad(planned: PlannedFile, error: SourceError) -> PlannedFile:

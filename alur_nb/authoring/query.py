@@ -10,6 +10,7 @@ from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import NotebookError, Place
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import NewSource
+from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -60,14 +61,13 @@ MAX_CELL = 60
 
 
 def query(text: str, project: Project, workspace: Workspace, *, rows: int = 20) -> QueryResult:
-    """Run one SELECT over the committed rows of the tables that it names.
+    """Run one SELECT over the committed rows of the tables that it names; `orders__rejects` is one beside each.
 
     Raises NotebookError for what is not one SELECT, a table that is not declared, or `new(..)`.
     """
     from alur_nb.authoring.parse_sql import resolve_sql
-    from alur_nb.runtime.reading import read
 
-    resolved = resolve_sql(text, project)
+    resolved = resolve_sql(text, project, with_rejects=True)
     for parameter, source in resolved.sources.items():
         if isinstance(source, NewSource):
             raise NotebookError(
@@ -76,7 +76,7 @@ def query(text: str, project: Project, workspace: Workspace, *, rows: int = 20) 
                 fix=f"Read {source.table.qualified_name} itself, or preview the pipeline ({parameter}).",
             )
     frames: dict[str, Any] = {
-        name: read(source.table, workspace=workspace) for name, source in resolved.sources.items()
+        name: _rows(source.table, project, workspace) for name, source in resolved.sources.items()
     }
     frame = _frame(text, resolved.text, frames)
     found = frame.limit(rows + 1).collect()
@@ -87,6 +87,15 @@ def query(text: str, project: Project, workspace: Workspace, *, rows: int = 20) 
         is_complete=len(found) <= rows,
         frame=frame,
     )
+
+
+def _rows(table: Table, project: Project, workspace: Workspace) -> DataFrame:
+    from alur_nb.runtime.reading import read, read_rejects
+
+    if table.name.endswith(REJECTS_SUFFIX):
+        base = project.table(table.qualified_name.removesuffix(REJECTS_SUFFIX))
+        return read_rejects(base, workspace=workspace)
+    return read(table, workspace=workspace)
 
 
 def _frame(text: str, resolved: str, frames: dict[str, Any]) -> DataFrame:

@@ -144,10 +144,12 @@ def _cut(content: bytes, dialect: Dialect, *, final: bool, max_rows: int) -> _Cu
 
 def _cut_bytes(content: bytes, dialect: Dialect, *, final: bool, max_rows: int) -> _Cut:
     view, marks = _one_line_end(content), dialect.marks()
-    cut = _walk(view, marks, final=final, max_rows=max_rows)
+    header = int(dialect.header)
+    cut = _walk(view, marks, header=header, final=final, max_rows=max_rows)
     undecided = dialect.escape is None and dialect.quote and b"\\" + marks.quote in view
     if cut.refused and undecided:
-        other = _walk(view, replace(marks, escape=b"\\"), final=final, max_rows=max_rows)
+        backslash = replace(marks, escape=b"\\")
+        other = _walk(view, backslash, header=header, final=final, max_rows=max_rows)
         cut = cut if other.refused else other
     if content[cut.end - 1 : cut.end + 1] == b"\r\n":
         return replace(cut, end=cut.end + 1)
@@ -162,8 +164,8 @@ def _one_line_end(content: bytes) -> bytes:
     return content.replace(b"\r", b"\n")
 
 
-def _walk(view: bytes, marks: Marks, *, final: bool, max_rows: int) -> _Cut:
-    """Go from record to record, the header first, until there are enough or the content ends."""
+def _walk(view: bytes, marks: Marks, *, header: int, final: bool, max_rows: int) -> _Cut:
+    """Go from record to record, `header` of them before the rows, until there are enough or the content ends."""
     position, records = 0, 0
     while position < len(view):
         line_end = view.find(b"\n", position)
@@ -172,26 +174,26 @@ def _walk(view: bytes, marks: Marks, *, final: bool, max_rows: int) -> _Cut:
         if is_comment or view[position:after] in (b"\n", b"\r\n", b"\r"):
             position = after
             continue
-        if records > max_rows:
+        if records >= max_rows + header:
             break
         if marks.quote and view.find(marks.quote, position, after) != -1:
             after, refused = _row_end(view, position, marks, final=final)
             if refused:
-                return _Cut(len(view), max(records - 1, 0), refused=True)
+                return _Cut(len(view), max(records - header, 0), refused=True)
         elif line_end == -1 and not final:
             after = -1
         if after == -1:
-            return _unended(view, position, records)
+            return _unended(view, position, records, header)
         position, records = after, records + 1
-    return _Cut(position, max(records - 1, 0), None if records or final else 1)
+    return _Cut(position, max(records - header, 0), None if records or final else 1)
 
 
-def _unended(view: bytes, position: int, records: int) -> _Cut:
-    """Leave the row out that the window cuts in two; without a header there is no head, and all is returned."""
+def _unended(view: bytes, position: int, records: int, header: int) -> _Cut:
+    """Leave the row out that the window cuts in two; without a whole record there is no head, and all is returned."""
     line = view.count(b"\n", 0, position) + 1
     # A row that the window cuts is no news, unless the window holds little else.
     news = line if records == 0 or len(view) - position > len(view) // 2 else None
-    return _Cut(position if records else len(view), max(records - 1, 0), news)
+    return _Cut(position if records else len(view), max(records - header, 0), news)
 
 
 def _row_end(view: bytes, start: int, marks: Marks, *, final: bool) -> tuple[int, bool]:

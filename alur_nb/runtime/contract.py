@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from alur_nb.runtime.errors import DeclarationError, suggest
-from alur_nb.runtime.types import Field, FrozenMap
+from alur_nb.runtime.types import Field, FrozenMap, LongField, StringField
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -185,6 +185,13 @@ def check_table(table: Table) -> None:
         _check_partition(table, partition)
     _check_partition_names(table)
     _check_primary_key(table)
+
+
+def rejects_of(table: Table) -> Table:
+    """Return the table of a table's rejected rows: `raw, source_file, line_number, column, reason`."""
+    names = ("raw", "source_file", "line_number", "column", "reason")
+    columns = {name: LongField() if name == "line_number" else StringField() for name in names}
+    return Table(table.layer, table.name + REJECTS_SUFFIX, table.class_name, columns)
 
 
 def _check_name(table: Table) -> None:

@@ -108,6 +108,12 @@ class CheckedBytes:
                 text = decoder.decode(data, final)
             except UnicodeDecodeError as error:
                 raise self._undecodable(data, error) from error
+            except UnicodeError as error:  # Python's word for UTF-16 that does not say which end comes first
+                raise BadFileError(
+                    "the file is not UTF-16, or it lacks the mark with which UTF-16 begins",
+                    'Say which of the two it is: options={"encoding": "UTF-16LE"} or "UTF-16BE".',
+                    1,
+                ) from error
             out = text.encode() if self._transcode else data
         if b"\0" in out:
             raise self._binary(out)

@@ -117,8 +117,9 @@ def _reasons(layout: Layout, contract: Table, dialect: Dialect) -> Column:
     """Return an array of `(column, reason)`, null for what is in order."""
     width = len(layout.header)
     values = _width(layout, dialect)
-    plural = F.when(values == 1, F.lit(" value, the header has ")).otherwise(
-        F.lit(" values, the header has ")
+    whose = "header" if dialect.header else "table"
+    plural = F.when(values == 1, F.lit(f" value, the {whose} has ")).otherwise(
+        F.lit(f" values, the {whose} has ")
     )
     columns = f"{width} column{'' if width == 1 else 's'}"
     wrong_width = values != width

@@ -60,6 +60,7 @@ class Layout:
     """What the files of one read have in common."""
 
     header: tuple[str, ...]
+    """The names in the files; the contract's, where the files have no header."""
     columns: tuple[str | None, ...]
     escape: str
     line_sep: str | None
@@ -75,7 +76,7 @@ def layout_of(file: CsvFile, dialect: Dialect) -> Layout:
     unsplit = file.file.path.endswith(".gz") or file.file.size <= SPLIT_BYTES
     whole = unsplit or not look.splittable or dialect.multi_line is True
     return Layout(
-        header=look.header,
+        header=look.header if dialect.header else tuple(map(str, file.binding.columns)),
         columns=file.binding.columns,
         escape=look.escape,
         line_sep=look.line_sep,
@@ -91,7 +92,7 @@ def text_frame(
     `surplus` adds columns behind the header's, so that every record of the header's width counts as wrong.
     """
     names = [*layout.header, *(f"surplus {index}" for index in range(surplus))]
-    simple = not surplus and all(_SIMPLE_NAME.fullmatch(name) for name in layout.header)
+    simple = dialect.header and not surplus and all(_SIMPLE_NAME.fullmatch(name) for name in layout.header)
     if not simple:
         names = [f"c{index}" for index in range(len(names))]
     schema = StructType([StructField(name, StringType()) for name in [*names, "_raw"]])
@@ -106,7 +107,7 @@ def text_frame(
 
 def _reader(spark: SparkSession, layout: Layout, dialect: Dialect) -> DataFrameReader:
     options: dict[str, str] = {
-        "header": "true",
+        "header": str(dialect.header).lower(),
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": "_raw",
         "columnPruning": "false",

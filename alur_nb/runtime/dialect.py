@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from alur_nb.runtime.csv_bytes import BadFileError, CheckedBytes, LineEnds
 from alur_nb.runtime.csv_scan import Marks, QuoteScan, RowFacts, parse_row
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError, suggest
+from alur_nb.runtime.errors import DeclarationError, suggest
 
 # Python's name of the codec -> the name that Java knows it by.
 _ENCODINGS = {
@@ -73,6 +73,7 @@ _OPTIONS = {
     "nullvalue": "null_value",
     "comment": "comment",
     "multiline": "multi_line",
+    "header": "header",
 }
 
 
@@ -92,6 +93,8 @@ class Dialect:
     comment: str = ""
     multi_line: bool | None = None
     """None: a file is split only where no row spans lines."""
+    header: bool = True
+    """False: the first row is data, and columns are matched by position, at exact width."""
 
     @classmethod
     def of(cls, options: Mapping[str, object]) -> Dialect:
@@ -101,15 +104,8 @@ class Dialect:
         ------
         DeclarationError
             An option is unknown, is set by alur itself, or has a value that cannot be.
-        NotYetSupportedError
-            `header=false`.
         """
-        settings: dict[str, object] = {}
-        for name, value in options.items():
-            if name.lower() == "header":
-                _check_header(value)
-            else:
-                settings[_option(name)] = value
+        settings = {_option(name): value for name, value in options.items()}
         return cls(**{name: _CHECKS[name](name, value) for name, value in settings.items()})  # type: ignore[arg-type]
 
     @property
@@ -149,14 +145,6 @@ def _option(name: str) -> str:
             fix=f"Options: {', '.join(known)}.",
         )
     return _OPTIONS[key]
-
-
-def _check_header(value: object) -> None:
-    if str(value).lower() != "true":
-        raise NotYetSupportedError(
-            "Files without a header come with a later release.",
-            fix="Write the column names as the first line of each file.",
-        )
 
 
 def _one_character(name: str, value: object) -> str:
@@ -216,6 +204,7 @@ _CHECKS = {
     "null_value": _text,
     "comment": _ascii_or_empty,
     "multi_line": _flag,
+    "header": _flag,
 }
 
 
@@ -224,6 +213,7 @@ class Inspection:
     """What one look at a file's bytes says: its header, how Spark must read it, or why nothing can."""
 
     header: tuple[str, ...] = ()
+    """Empty for a file without one."""
     content_hash: str = ""
     """SHA-256 of the raw bytes, compressed as they are."""
     problem: str | None = None
@@ -235,7 +225,7 @@ class Inspection:
     line_sep: str | None = None
     """What Spark is told; None: it finds the line ends by looking at the first."""
     header_line: int = 1
-    """The line on which the header ends, counted from 1."""
+    """The line on which the header ends, counted from 1; 0 without a header."""
     lines: int = 0
     rows_spanning_lines: bool = False
     blank_lines: bool = False
@@ -272,7 +262,7 @@ class _Look:
         self._bad: BadFileError | None = None
         self._undecided = dialect.escape is None and dialect.quote != ""
         self._head = b""
-        self._head_full = False
+        self._head_full = not dialect.header
         self._last = b""
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
@@ -309,7 +299,7 @@ class _Look:
         """Return what was found; raises BadFileError where there is no header, or where rows cannot be told apart."""
         scan = self._other if self._bad is not None and self._other is not None else self._scan
         facts, dialect = scan.facts, self._dialect
-        header, header_line = self._header(scan.marks)
+        header, header_line = self._header(scan.marks) if dialect.header else ((), 0)
         mixed = self._mixed(facts)
         odd_lines = facts.spanning or facts.lines_of_blanks or facts.lone_returns
         splittable = not (odd_lines or dialect.comment or dialect.transcoded)

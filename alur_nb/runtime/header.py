@@ -46,6 +46,15 @@ def bind(header: Sequence[str], contract: Table, extra_columns: str) -> Binding:
     return Binding(binding.columns, binding.missing, binding.extra, problem, fix)
 
 
+def bind_by_position(contract: Table) -> Binding:
+    """Take the contract's columns as those of a file without a header; rows of another width are rejected.
+
+    Raises DeclarationError where the contract has a type that no CSV file can hold.
+    """
+    _refuse_nested(contract)
+    return Binding(tuple(contract.file_columns))
+
+
 def _refuse_nested(contract: Table) -> None:
     for name, field in contract.file_columns.items():
         if isinstance(field, (ArrayField, StructField, MapField)):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from alur_nb.runtime.csv import CsvFile
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile
-from alur_nb.runtime.header import bind
+from alur_nb.runtime.header import bind, bind_by_position
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
 from alur_nb.runtime.pipelines import FileSource, NewSource
 from alur_nb.runtime.tables import Table
@@ -161,23 +161,34 @@ def inspect_files(
     workspace: Workspace, files: Sequence[PlannedFile], contract: Table, source: FileSource
 ) -> list[PlannedFile]:
     """Read every new file's bytes once: header, encoding, quotes, hash; a problem makes the file `bad`."""
-    dialect = Dialect.of(source.options)
 
     def look(planned: PlannedFile) -> PlannedFile:
         if planned.status != "new":
             return planned
         with workspace.files.open(planned.file) as stream:
-            inspection = inspect(stream, planned.file.path, dialect)
-        binding = bind(inspection.header, contract, source.extra_columns)
-        csv = CsvFile(planned.file, inspection, binding)
-        if inspection.problem:
-            return replace(planned, status="bad", reason=inspection.problem, fix=inspection.fix, csv=csv)
-        if binding.problem:
-            return replace(planned, status="bad", reason=binding.problem, fix=binding.fix, csv=csv)
-        return replace(planned, csv=csv)
+            return inspect_file(planned, planned.file, stream, contract, source)
 
     with ThreadPoolExecutor(_INSPECT_THREADS) as pool:
         return list(pool.map(look, files))
+
+
+def inspect_file(
+    planned: PlannedFile, file: SourceFile, stream: BinaryIO, contract: Table, source: FileSource
+) -> PlannedFile:
+    """Inspect and bind `file`, which holds the planned file or the head of it."""
+    dialect = Dialect.of(source.options)
+    inspection = inspect(stream, planned.file.path, dialect)
+    binding = (
+        bind(inspection.header, contract, source.extra_columns)
+        if dialect.header
+        else bind_by_position(contract)
+    )
+    found = replace(planned, csv=CsvFile(file, inspection, binding))
+    if inspection.problem:
+        return replace(found, status="bad", reason=inspection.problem, fix=inspection.fix)
+    if binding.problem:
+        return replace(found, status="bad", reason=binding.problem, fix=binding.fix)
+    return found
 
 
 def _same_content(

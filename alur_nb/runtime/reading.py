@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.lake import read_parquet, read_rows
+from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.ledger import live
 from alur_nb.runtime.project import current_project
-from alur_nb.runtime.rejects import rejects_schema
-from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, table_of
+from alur_nb.runtime.tables import Table, rejects_of, table_of
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -32,9 +31,8 @@ def read_rejects(table: object, *, workspace: Workspace | None = None) -> DataFr
     """Return a table's rejected rows: `raw, source_file, line_number, column, reason`."""
     known = _declared(table)
     place = workspace or open_workspace()
-    spark = get_spark_session()
     batches = live(place.ledger.batches(known.qualified_name))
-    return read_parquet(spark, place.lake, known.qualified_name + REJECTS_SUFFIX, batches, rejects_schema())
+    return read_rows(get_spark_session(), place.lake, rejects_of(known), batches)
 
 
 def _declared(table: object) -> Table:

@@ -11,24 +11,14 @@ from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import AuditError, RejectLimitError
 from alur_nb.runtime.lake import read_staged
 from alur_nb.runtime.plan import SourcePlan
+from alur_nb.runtime.tables import rejects_of
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, Row, SparkSession
-    from pyspark.sql.types import StructType
 
 _EXAMPLES = 5
 _MAX_REASONS = 50
 _RAW_WIDTH = 120
-
-
-def rejects_schema() -> StructType:
-    """Return the columns of a rejects table: `raw, source_file, line_number, column, reason`."""
-    from pyspark.sql.types import LongType, StringType, StructType
-
-    columns = (
-        StructType().add("raw", StringType()).add("source_file", StringType()).add("line_number", LongType())
-    )
-    return columns.add("column", StringType()).add("reason", StringType())
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,7 @@ def stage_rejects(spark: SparkSession, plan: SourcePlan, rejected: DataFrame, ta
     csv.explain(spark, guilty, plan.contract, Dialect.of(plan.source.options)).write.mode("append").parquet(
         target_uri
     )
-    written = read_staged(spark, target_uri, rejects_schema())
+    written = read_staged(spark, target_uri, rejects_of(plan.contract).schema())
     staged = written.where(_in_files([file.file.path for file in guilty]))
     explained = {row[0]: row[1] for row in staged.groupBy("source_file").count().collect()}
     if explained != by_file:

@@ -288,9 +288,4 @@ def _option_value(name: str, value: object) -> str:
         )
     if name.lower() in ("header", "multiline"):
         text = _choice(f"the option `{name}`", text.lower(), ("true", "false"))
-    if name.lower() == "header" and text == "false":
-        raise NotYetSupportedError(
-            'files: the option header="false" (columns by position) comes with a later release.',
-            fix="Put a line with the columns' names at the top of each file.",
-        )
     return text

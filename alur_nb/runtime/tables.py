@@ -23,6 +23,7 @@ from alur_nb.runtime.contract import (
     hour,
     month,
     normalized,
+    rejects_of,
     year,
 )
 from alur_nb.runtime.errors import DeclarationError, suggest
@@ -51,6 +52,7 @@ __all__ = [
     "hour",
     "month",
     "normalized",
+    "rejects_of",
     "snake_case",
     "subscribe",
     "table_name",

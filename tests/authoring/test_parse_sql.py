@@ -140,7 +140,10 @@ def test_a_mistake_has_its_place_and_a_next_step(
 
 
 @pytest.mark.parametrize("name", ["orders__rejects", "bronze.orders__rejects"])
-def test_rejects_come_later(shop: Project, name: str) -> None:
+def test_rejected_rows_are_for_queries_not_yet_for_pipelines(shop: Project, name: str) -> None:
+    found = resolve_sql(f"select * from {name}", shop, with_rejects=True)
+    assert found.text == "select * from {orders__rejects} AS orders__rejects"
+    assert found.sources["orders__rejects"].table.qualified_name == "bronze.orders__rejects"
     with pytest.raises(NotYetSupportedError, match="later release"):
         resolve_sql(f"select * from {name}", shop)
 

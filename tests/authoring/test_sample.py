@@ -7,7 +7,7 @@ import gzip
 import io
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from alur_nb.authoring.sample import Head, head, spread
@@ -73,6 +73,7 @@ def parsed(text: str, *, doubled: bool) -> list[list[str]]:
     doubled=st.booleans(),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16", "utf-16-le"]),
     path=st.sampled_from(["a.csv", "a.csv.gz"]),
+    header=st.booleans(),
     max_rows=st.integers(0, 12),
     max_bytes=st.integers(1, 250),
 )
@@ -85,28 +86,30 @@ def test_the_head_of_any_csv_file_parses_to_the_first_records_of_the_whole(
     doubled: bool,
     encoding: str,
     path: str,
+    header: bool,
     max_rows: int,
     max_bytes: int,
 ) -> None:
+    assume(header or max_rows)  # no rows of a file without a header are no file
     # Where a return alone ends lines, a newline ends one too; inside of a value the two would be one to our scan.
     if line_end == "\r":
         rows = [[value.replace("\n", " ") for value in row] for row in rows]
     text = written(rows, line_end, last_line_end=last_line_end, blank_lines=blank_lines, doubled=doubled)
     content = text.encode(encoding)
-    dialect = Dialect(escape='"' if doubled else "\\", encoding=encoding.removesuffix("-sig"))
+    dialect = Dialect(escape='"' if doubled else "\\", encoding=encoding.removesuffix("-sig"), header=header)
     raw = gzip.compress(content, mtime=0) if path.endswith(".gz") else content
     found = take(raw, dialect, path, size=max_bytes, rows=max_rows)
     data = unpacked(found, path)
     assert content.startswith(data)
     assert len(data) <= max_bytes
     if found.unended_line == 1:
-        return  # not even the header ended
+        return  # not even the first record ended
     whole = parsed(text, doubled=doubled)
     begin = parsed(data.decode(encoding), doubled=doubled) if data else []
     assert begin == whole[: len(begin)]
-    assert found.rows == max(len(begin) - 1, 0) <= max_rows
+    assert found.rows == max(len(begin) - header, 0) <= max_rows
     assert found.complete == (data == content)
-    if not found.complete and len(begin) <= max_rows:
+    if not found.complete and len(begin) < max_rows + header:
         assert len(content) > max_bytes  # nothing but the size stopped it
     if data:
         assert look(found.data, dialect, path).problem is None
@@ -117,7 +120,15 @@ def test_the_head_of_any_csv_file_parses_to_the_first_records_of_the_whole(
         st.sampled_from([b"a", b",", b'"', b"\n", b"\r", b"\\", b"\xff", b"#", b"\0"]), max_size=40
     ).map(b"".join),
     dialect=st.sampled_from(
-        [RFC, BACKSLASH, Dialect(), Dialect(quote=""), Dialect(comment="#"), Dialect(encoding="utf-16-le")]
+        [
+            RFC,
+            BACKSLASH,
+            Dialect(),
+            Dialect(quote=""),
+            Dialect(comment="#"),
+            Dialect(encoding="utf-16-le"),
+            Dialect(header=False),
+        ]
     ),
     max_bytes=st.integers(1, 50),
     max_rows=st.integers(0, 6),
@@ -127,6 +138,7 @@ def test_the_head_of_any_csv_file_parses_to_the_first_records_of_the_whole(
 def test_any_bytes_give_a_prefix_and_no_new_problem(
     content: bytes, dialect: Dialect, max_bytes: int, max_rows: int
 ) -> None:
+    assume(dialect.header or max_rows)
     found = take(content, dialect, size=max_bytes, rows=max_rows)
     assert content.startswith(found.data)
     assert found.bytes_read <= max_bytes + 1

@@ -216,6 +216,31 @@ def test_encodings(encoding: str, spark: SparkSession, tmp_path: Path) -> None:
     ] == [("über", "ß")]
 
 
+@pytest.mark.parametrize("split_bytes", [csv_text.SPLIT_BYTES, 0])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["1.csv", "1.csv.gz"])
+def test_without_a_header_columns_go_by_position_at_exact_width(
+    name: str,
+    encoding: str,
+    split_bytes: int,
+    spark: SparkSession,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(csv_text, "SPLIT_BYTES", split_bytes)
+    land(tmp_path, {name: "1,a,2.5\r\n2,b\r\n3,c,1,surplus\r\nx,d,1\r\n"}, encoding)
+    dialect = Dialect.of({"header": "false", "encoding": encoding})
+    good, *bad = rows(spark, tmp_path, ORDERS, dialect)
+    assert (good.id, good.note, good.amount, good._rejected) == (1, "a", Decimal("2.50"), False)
+    assert [row._rejected for row in bad] == [True] * 3
+    whys = [(row.line_number, row.column, row.reason) for row in reasons(spark, tmp_path, ORDERS, dialect)]
+    assert whys == [
+        (2, None, "2 values, the table has 3 columns"),
+        (3, None, "4 values, the table has 3 columns"),
+        (4, "id", "`x` is not a long"),
+    ]
+
+
 def test_each_file_has_its_own_way_of_escaping_quotes(spark: SparkSession, tmp_path: Path) -> None:
     land(tmp_path, {
         "doubled.csv": 'a,b\n"say ""hi""\\",x\n',

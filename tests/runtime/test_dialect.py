@@ -8,7 +8,7 @@ import io
 import pytest
 
 from alur_nb.runtime.dialect import Dialect, Inspection, inspect
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError
+from alur_nb.runtime.errors import DeclarationError
 
 
 def look(content: str | bytes, path: str = "orders.csv", **options: str) -> Inspection:
@@ -83,9 +83,11 @@ def test_wrong_options_are_refused(options: dict[str, object], message: str) -> 
     assert caught.value.fix
 
 
-def test_files_without_a_header_come_later() -> None:
-    with pytest.raises(NotYetSupportedError, match="without a header"):
-        Dialect.of({"header": "false"})
+def test_a_file_without_a_header_begins_with_a_row() -> None:
+    found = look("\n1,x\n2,y\n", header="false")
+    assert (found.problem, found.header, found.header_line, found.lines) == (None, (), 0, 3)
+    assert look("\n\n", header="false").problem is None
+    assert "0 bytes" in (look("", header="false").problem or "")
 
 
 # --- headers ---------------------------------------------------------------------------------------------------
@@ -128,6 +130,13 @@ def test_a_header_under_other_marks() -> None:
     assert header_of("a¦b\n", sep="¦") == ("a", "b")
     assert header_of("# made by x\na,b\n", comment="#") == ("a", "b")
     assert header_of('"a,"b\n', quote="") == ('"a', '"b')
+
+
+@pytest.mark.parametrize("content", [b"a,b\n1,2\n", "a,b\n".encode("utf-16-le")])
+def test_utf_16_without_its_mark_is_a_bad_file(content: bytes) -> None:
+    found = look(content, encoding="utf-16")
+    assert found.problem == "the file is not UTF-16, or it lacks the mark with which UTF-16 begins"
+    assert "UTF-16LE" in (found.fix or "")
 
 
 @pytest.mark.parametrize("encoding", ["latin-1", "cp1252", "utf-16", "utf-16-le", "shift_jis", "utf-8-sig"])

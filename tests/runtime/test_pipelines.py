@@ -330,7 +330,6 @@ def test_a_mistake_says_what_is_wrong_and_what_to_write(source: str, message: st
     [
         "files('x', format='parquet')",
         "files('x', format='json')",
-        "files('x', options={'header': 'false'})",
         "expect(check_fn=references('a', Orders))",
         "expect(check_fn=not_empty(), severity=Severity.DROP)",
     ],

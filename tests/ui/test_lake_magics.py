@@ -70,6 +70,16 @@ def test_a_query_keeps_its_quotes_on_a_line_and_says_what_it_left_out(shop: Note
     assert shop.ok("%alur_sql select '{x}' as text").rows == (("{x}",),)
 
 
+def test_rejected_rows_are_queried_beside_their_table(shop: Notebook, land: Land) -> None:
+    land("orders/2.csv", "id,amount\n3,9.99999\n")
+    shop.run("%alur_run ingest_orders")
+    assert shop.ok("%alur_sql select * from orders__rejects").rows == ()  # strict: nothing was published
+    shop.ok(f"{INGEST} --no-strict --reject-limit 0.5", "ingest")
+    shop.ok("%alur_run ingest_orders")
+    found = shop.ok("%alur_sql select source_file, line_number, `column` from bronze.orders__rejects")
+    assert found.rows == (("orders/2.csv", 2, "amount"),)
+
+
 @pytest.mark.parametrize(
     ("query", "message", "place"),
     [
