@@ -1,7 +1,8 @@
 """All schedules of one story: a table with one batch, files landing, a run that goes wrong, another one, a last one.
 
 A fault is tried at every step of a run (`singles`); two faults, in the run and in the one that recovers (`pairs`);
-every way in which two runs that both live can overlap (`overlaps`), also with one that stops twice (`handovers`).
+every way in which two runs that both live can overlap (`overlaps`), also with one that stops twice (`handovers`), and
+of these the few that matter most (`crossroads`). Every function takes the kind of world that it is for.
 """
 
 from __future__ import annotations
@@ -23,8 +24,6 @@ INGEST: Names = ("ingest_orders",)
 DELAYS = (1, 4, 15)
 # Dying before a step is dying after the one before it, and what was refused is not there any more: not in the pairs.
 IN_PAIRS = (What.AFTER, What.UNANSWERED, What.REPEATED, What.LATE, What.PAUSED)
-# A table is leased and recovered in this many steps: what a run sees there, it must not take for settled.
-LEASED_AND_RECOVERED = 5
 
 
 @dataclass(frozen=True)
@@ -56,15 +55,16 @@ class Schedule:
     def _suffer(self, world: World) -> None:
         slept = False
 
-        def another_run() -> None:
+        def meanwhile(what: What) -> None:
             nonlocal slept
-            slept = True
             happens_meanwhile(world)
-            world.run(self.faults[1:], names=self.names, meanwhile=lambda: bool(world.run(names=self.names)))
+            if what is What.PAUSED:
+                slept = True
+                world.run(self.faults[1:], names=self.names, meanwhile=lambda _: world.run(names=self.names))
 
-        world.run(self.faults[:1], names=self.names, meanwhile=another_run)
+        world.run(self.faults[:1], names=self.names, meanwhile=meanwhile)
         if not slept:
-            another_run()
+            meanwhile(What.PAUSED)
 
     def _interleave(self, world: World) -> None:
         workers = [world.start(self.names), world.start(self.names)]
@@ -92,35 +92,51 @@ def happens_meanwhile(world: World) -> None:
     world.land("orders/3", rows=2)
 
 
-def singles() -> Iterator[Schedule]:
+def singles(make: MakeWorld) -> Iterator[Schedule]:
     """One fault at every step of both pipelines."""
-    for fault in faults_of(clean_trace(ALL)):
+    for fault in faults_of(clean_trace(make, ALL)):
         yield Schedule((fault,))
 
 
-def pairs() -> Iterator[Schedule]:
+def pairs(make: MakeWorld) -> Iterator[Schedule]:
     """Two faults: the first in a run, the second in the run that finds what it left, or that it sleeps through."""
-    for first in faults_of(clean_trace(INGEST), IN_PAIRS):
-        for second in faults_of(_recovery_trace(first), IN_PAIRS):
+    for first in faults_of(clean_trace(make, INGEST), IN_PAIRS):
+        for second in faults_of(_recovery_trace(make, first), IN_PAIRS):
             yield Schedule((first, second), names=INGEST)
 
 
-def overlaps() -> Iterator[Schedule]:
+def overlaps(make: MakeWorld) -> Iterator[Schedule]:
     """Two runs, both alive: one stops before any step, the other before any of its own; either goes on first."""
-    length = len(clean_trace(INGEST))
+    length = len(clean_trace(make, INGEST))
     for first in range(1, length):
         for second in range(1, length):
             yield Schedule(stops=(first, second), names=INGEST)
             yield Schedule(stops=(first, second, 0), names=INGEST)
 
 
-def handovers() -> Iterator[Schedule]:
+def handovers(make: MakeWorld) -> Iterator[Schedule]:
     """The first run stops twice, and the second in between, while it leases the table and recovers it."""
-    length = len(clean_trace(INGEST))
-    for second in range(1, LEASED_AND_RECOVERED):
-        for first in range(length - 1, 0, -1):
-            for again in range(1, length - first + 1):
+    trace = clean_trace(make, INGEST)
+    for first in range(1, len(trace)):
+        for second in range(1, until_planned(trace)):
+            for again in range(1, len(trace) - first + 1):
                 yield Schedule(stops=(first, second, again), names=INGEST)
+
+
+def crossroads(make: MakeWorld) -> Iterator[Schedule]:
+    """One run stands just before a step that others will see, and the other has just looked around."""
+    trace = clean_trace(make, INGEST)
+    decisive = [at for at, (name, kind) in enumerate(trace) if kind is not Kind.READ and "staged" not in name]
+    for looked in range(1, until_planned(trace)):
+        for before in decisive:
+            yield Schedule(stops=(looked, before), names=INGEST)
+            yield Schedule(stops=(before, looked, 1), names=INGEST)
+            yield Schedule(stops=(before, looked, 3), names=INGEST)
+
+
+def until_planned(trace: Trace) -> int:
+    """Return how many steps a run makes until it has leased and recovered its table, and lists what is new."""
+    return [name for name, _ in trace].index("list files")
 
 
 def faults_of(trace: Trace, whats: Sequence[What] = tuple(What)) -> Iterator[Fault]:
@@ -132,26 +148,26 @@ def faults_of(trace: Trace, whats: Sequence[What] = tuple(What)) -> Iterator[Fau
                 yield from (Fault(at, what, delay) for delay in delays)
 
 
-def clean_trace(names: Names) -> Trace:
+def clean_trace(make: MakeWorld, names: Names) -> Trace:
     """The steps of the run when nothing goes wrong."""
-    with World() as world:
+    with make() as world:
         prepare(world)
         return world.run(names=names).trace
 
 
-def _recovery_trace(first: Fault) -> Trace:
+def _recovery_trace(make: MakeWorld, first: Fault) -> Trace:
     """The steps of the run that recovers from the first fault, or that runs while the first sleeps."""
     found: list[tuple[str, Kind]] = []
-    with World() as world:
+    with make() as world:
         prepare(world)
 
-        def another_run() -> None:
+        def another_run(what: What) -> None:
             happens_meanwhile(world)
             found.extend(world.run(names=INGEST).trace)
 
         world.run([first], names=INGEST, meanwhile=another_run)
         if not found:
-            another_run()
+            another_run(What.PAUSED)
     return found
 
 

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import pytest
 
 from alur_nb.runtime.ledger import State
 from tests.crash import schedules
-from tests.crash.schedules import INGEST, Schedule, Tally, clean_trace, play_all, prepare
+from tests.crash.schedules import INGEST, MakeWorld, Schedule, Tally, clean_trace, play_all, prepare
 from tests.crash.worker import Fault, Kind, What
 from tests.crash.world import ORDERS, Violation, World
 
+WORLDS: list[MakeWorld] = [World]
 
-def test_one_fault_at_every_step() -> None:
-    tally = play_all(World, schedules.singles(), Tally("singles"))
-    steps = clean_trace(None)
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_one_fault_at_every_step(world: MakeWorld) -> None:
+    tally = play_all(world, schedules.singles(world), Tally("singles"))
+    steps = clean_trace(world, schedules.ALL)
     assert {fault.at for fault in tally.points if isinstance(fault, Fault)} == set(range(len(steps)))
     assert set(tally.by_fault) == {what.name.lower() for what in What}
 
 
-def test_a_few_overlaps_and_handovers() -> None:
-    for name, every in (("overlaps", 40), ("handovers", 25)):
-        assert play_all(World, islice(getattr(schedules, name)(), 0, None, every), Tally(name)).schedules > 30
+@pytest.mark.parametrize("world", WORLDS)
+def test_two_live_runs_that_meet_where_it_matters(world: MakeWorld) -> None:
+    assert play_all(world, schedules.crossroads(world), Tally("crossroads")).schedules > 50
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("first", schedules.IN_PAIRS)
-def test_two_faults(first: What) -> None:
-    chosen = (pair for pair in schedules.pairs() if pair.faults[0].what is first)
-    assert play_all(World, chosen, Tally("pairs")).schedules > 100
+def test_two_faults(world: MakeWorld, first: What) -> None:
+    chosen = (pair for pair in schedules.pairs(world) if pair.faults[0].what is first)
+    assert play_all(world, chosen, Tally("pairs")).schedules > 100
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["overlaps", "handovers"])
-@pytest.mark.parametrize("part", [0, 1])
-def test_two_live_runs(name: str, part: int) -> None:
-    found: Iterator[Schedule] = getattr(schedules, name)()
-    assert play_all(World, islice(found, part, None, 2), Tally(name)).schedules > 500
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize("kind", [schedules.overlaps, schedules.handovers])
+@pytest.mark.parametrize("part", range(3))
+def test_two_live_runs(world: MakeWorld, kind: Callable[[MakeWorld], Iterator[Schedule]], part: int) -> None:
+    found = islice(kind(world), part, None, 3)
+    assert play_all(world, found, Tally(kind.__name__)).schedules > 300
 
 
 def test_what_is_sealed_while_another_run_recovers_is_finished_before_that_run_plans() -> None:
@@ -55,7 +60,7 @@ def test_what_is_sealed_while_another_run_recovers_is_finished_before_that_run_p
 
 
 def test_every_step_that_writes_is_a_step_of_the_run() -> None:
-    written = [name for name, kind in clean_trace(INGEST) if kind is not Kind.READ]
+    written = [name for name, kind in clean_trace(World, INGEST) if kind is not Kind.READ]
     assert written == [
         "ledger acquire",
         "ledger put_inputs",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from alur_nb.runtime.errors import LedgerError
 
 
@@ -36,12 +38,13 @@ class What(StrEnum):
     REPEATED = "times out, is repeated, and its first copy lands late"
     LATE = "times out and dies; the request lands late"
     PAUSED = "sleeps while another worker does a whole run"
+    CHANGED = "finds that files have changed just before"
 
 
 FAULTS = {
-    Kind.READ: (What.REFUSED, What.PAUSED),
+    Kind.READ: (What.REFUSED, What.PAUSED, What.CHANGED),
     Kind.LOCAL: (What.BEFORE, What.AFTER, What.REFUSED, What.PAUSED),
-    Kind.REMOTE: tuple(What),
+    Kind.REMOTE: tuple(what for what in What if what is not What.CHANGED),
 }
 
 
@@ -76,17 +79,23 @@ class Clock:
         for _, effect in due:
             try:
                 effect()
-            except (LedgerError, OSError):
+            except (ClientError, LedgerError, OSError):
                 continue  # refused, and its sender is not there to hear it
 
 
 _active = threading.local()
 
 
-def step(name: str, kind: Kind, effect: Callable[[], Any]) -> Any:
-    """Do an effect as the next step of the worker that runs in this thread; the tests' own looks are no steps."""
+Refusal = Callable[[str], Exception]
+
+
+def step(name: str, kind: Kind, effect: Callable[[], Any], refusal: Refusal = OSError) -> Any:
+    """Do an effect as the next step of the worker that runs in this thread; the tests' own looks are no steps.
+
+    `refusal` makes the error that a refused or unanswered step raises.
+    """
     worker: Worker | None = getattr(_active, "worker", None)
-    return effect() if worker is None else worker.step(name, kind, effect)
+    return effect() if worker is None else worker.step(name, kind, effect, refusal)
 
 
 class Worker:
@@ -97,7 +106,7 @@ class Worker:
         clock: Clock,
         body: Callable[[], Any],
         faults: Iterable[Fault] = (),
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[What], object] = lambda what: None,
     ) -> None:
         self.clock, self.body, self.meanwhile = clock, body, meanwhile
         self.faults = {fault.at: fault for fault in faults}
@@ -120,7 +129,7 @@ class Worker:
     def wait(self) -> None:
         """Wait for this worker's turn: here it is always its turn."""
 
-    def step(self, name: str, kind: Kind, effect: Callable[[], Any]) -> Any:
+    def step(self, name: str, kind: Kind, effect: Callable[[], Any], refusal: Refusal) -> Any:
         """Do the effect, unless this step's fault says otherwise."""
         self.wait()
         if self.dead:
@@ -128,23 +137,19 @@ class Worker:
         fault = self.faults.get(len(self.trace))
         self.trace.append((name, kind))
         self.clock.tick()
-        return effect() if fault is None else self._suffer(fault, name, effect)
+        return effect() if fault is None else self._suffer(fault, effect, refusal(f"{name}: no answer"))
 
-    def _suffer(self, fault: Fault, name: str, effect: Callable[[], Any]) -> Any:
+    def _suffer(self, fault: Fault, effect: Callable[[], Any], refusal: Exception) -> Any:
         what = fault.what
-        if what is What.PAUSED:
-            self.meanwhile()
+        if what in (What.PAUSED, What.CHANGED):
+            self.meanwhile(what)
             return effect()
         if what in (What.LATE, What.REPEATED):
             self.clock.under_way.append((self.clock.now + fault.delay, effect))
         if what in (What.AFTER, What.UNANSWERED):
             effect()
         if what in (What.REFUSED, What.UNANSWERED):
-            raise (
-                LedgerError(f"{name}: no answer.")
-                if name.startswith("ledger")
-                else OSError(f"{name}: no answer")
-            )
+            raise refusal
         if what is What.REPEATED:
             return effect()
         self.dead = True

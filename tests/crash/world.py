@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, new, pipeline
+from alur_nb.runtime.errors import LedgerError
 from alur_nb.runtime.lake import LocalLake
 from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
@@ -19,7 +20,7 @@ from alur_nb.runtime.settings import Environment, Settings
 from alur_nb.runtime.workspace import Workspace
 from tests.crash.rows import FolderStore, MemoryFiles, RowEngine, Rows, parse
 from tests.crash.system import stepped_system
-from tests.crash.worker import Clock, Fault, Kind, SteppedWorker, Worker, step
+from tests.crash.worker import Clock, Fault, Kind, SteppedWorker, What, Worker, step
 
 ORDERS, COPIES = "bronze.orders", "bronze.copies"
 _READS = ("batch", "batches", "inputs", "refuse_leftovers", "staged_files", "staged_batches", "batch_uris")
@@ -69,7 +70,10 @@ class Stepped:
         if name in _PURE or (self._kind == "lake" and name not in _READS):
             return found  # what a lake writes are steps of their own: see `stepped_system`
         kind = Kind.READ if name in _READS else Kind.REMOTE
-        return lambda *args, **kwargs: step(f"{self._kind} {name}", kind, lambda: found(*args, **kwargs))
+        refusal = LedgerError if self._kind == "ledger" else OSError
+        return lambda *args, **kwargs: step(
+            f"{self._kind} {name}", kind, lambda: found(*args, **kwargs), refusal
+        )
 
 
 class World:
@@ -122,7 +126,7 @@ class World:
         faults: Iterable[Fault] = (),
         *,
         names: Iterable[str] | None = None,
-        meanwhile: Callable[[], None] = lambda: None,
+        meanwhile: Callable[[What], object] = lambda what: None,
     ) -> Worker:
         """Let one worker do a run with these faults, and look at the world as it leaves it."""
         worker = Worker(self.clock, self.body(names), faults, meanwhile).run()
