@@ -55,3 +55,11 @@ def land(workspace: Workspace) -> Land:
         return path
 
     return write
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep a file's tests in one process, and files that look at one thing: `SHARED = "the demo"` at their top."""
+    for item in items:
+        shared = getattr(item.getparent(pytest.Module).obj, "SHARED", item.nodeid.partition("::")[0])
+        item.add_marker(pytest.mark.xdist_group(shared))
