@@ -78,6 +78,7 @@ def parsed(text: str, *, doubled: bool) -> list[list[str]]:
     max_bytes=st.integers(1, 250),
 )
 @settings(max_examples=400, deadline=None)
+@example([['"'], [""]], "\r", False, False, False, "utf-8", "a.csv", False, 2, 7)
 def test_the_head_of_any_csv_file_parses_to_the_first_records_of_the_whole(
     rows: list[list[str]],
     line_end: str,
