@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime import publish
-from alur_nb.runtime.context import LoadCall, get_spark_session, loading_by
+from alur_nb.runtime.context import LoadCall, loading_by
+from alur_nb.runtime.engine import Engine
+from alur_nb.runtime.engine_spark import SparkEngine
 from alur_nb.runtime.errors import (
     CheckError,
     ContractError,
@@ -23,7 +25,6 @@ from alur_nb.runtime.errors import (
     RunCancelledError,
 )
 from alur_nb.runtime.ingest import OpenBatch
-from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.ledger import Input, Lease, live
 from alur_nb.runtime.ledger_sqlite import local_owner
 from alur_nb.runtime.load import source_for
@@ -59,6 +60,7 @@ class RunContext:
     started_at: datetime
     cancelled: threading.Event
     tell: Callable[[Event], None]
+    engine: Engine
 
     def refuse_cancelled(self) -> None:
         """Raise RunCancelledError where the run was cancelled: Spark may have been between two jobs."""
@@ -76,6 +78,7 @@ def run_pipelines(
     run_id: str | None = None,
     cancelled: threading.Event | None = None,
     on_event: Callable[[Event], None] | None = None,
+    engine: Engine | None = None,
 ) -> RunReport:
     """Run the named pipelines (default: all) in the DAG's order, each with its own batch on its own table.
 
@@ -88,6 +91,7 @@ def run_pipelines(
         datetime.now(UTC),
         cancelled or threading.Event(),
         on_event or (lambda event: None),
+        engine or SparkEngine(),
     )
     done: dict[str, PipelineRun] = {}
     for name in project.order(names):
@@ -131,13 +135,13 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     """Bring one batch from lease to commit; on any error before SEAL it is thrown away and nothing was published."""
     refuse_later(pipeline)
     workspace, table = run.workspace, pipeline.target.qualified_name
-    spark = get_spark_session()
+    run.engine.begin(run.run_id, f"alur {pipeline.name}")
     run.refuse_cancelled()
-    # Interrupting a notebook cancels this group; the properties belong to this thread (PySpark pins threads).
-    spark.sparkContext.setJobGroup(run.run_id, f"alur {pipeline.name}", interruptOnCancel=True)
     with _leased(run, table) as lease:
         notes = publish.recover(workspace, table)
-        batch = OpenBatch(workspace, spark, pipeline.name, pipeline.target, lease, run.run_id, run.started_at)
+        batch = OpenBatch(
+            workspace, run.engine, pipeline.name, pipeline.target, lease, run.run_id, run.started_at
+        )
         try:
             result = _call(run, pipeline, batch)
             if batch.batch is None:
@@ -212,15 +216,13 @@ def _call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | 
             table = source.table
             found = upstream.get(parameter)
             batches = live(run.workspace.ledger.batches(table.qualified_name)) if found is None else found
-            frames[parameter] = read_rows(batch.spark, run.workspace.lake, table, batches)
+            frames[parameter] = run.engine.read_batches(run.workspace.lake, table, batches)
     return _called(run, pipeline, batch, {name: frames[name] for name in pipeline.sources})
 
 
 def _called(
     run: RunContext, pipeline: Pipeline, batch: OpenBatch, frames: Mapping[str, DataFrame]
 ) -> DataFrame | None:
-    from pyspark.sql import DataFrame
-
     calls = 0
 
     def stage(call: LoadCall) -> DataFrame:
@@ -242,7 +244,7 @@ def _called(
 
     with loading_by(stage):
         result = pipeline.function(**frames)
-    if not isinstance(result, DataFrame):
+    if not run.engine.is_frame(result):
         raise ContractError(
             f"Pipeline `{pipeline.name}` returned {type(result).__name__}, not a DataFrame.",
             fix="End the function with `return frame`.",
@@ -320,7 +322,7 @@ def _leased(run: RunContext, table: str) -> Iterator[Lease]:
                 ledger.renew(lease)
             except LedgerError as error:
                 log.warning("%s: %s", table, error)
-                cancel_jobs(run.run_id)
+                run.engine.cancel(run.run_id)
                 return
 
     heartbeat = threading.Thread(target=renew, name=f"alur-lease-{table}", daemon=True)
@@ -333,8 +335,3 @@ def _leased(run: RunContext, table: str) -> Iterator[Lease]:
             LedgerError
         ):  # a lease that cannot be given up is taken over: its process is dead
             ledger.release(lease)
-
-
-def cancel_jobs(run_id: str) -> None:
-    """Cancel the Spark jobs of a run, from any thread."""
-    get_spark_session().sparkContext.cancelJobGroup(run_id)
