@@ -55,7 +55,7 @@ test-one: venv
 	@$(PYTEST) $(T) $(PYTEST_ARGS)
 
 define run_pytest
-IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadgroup --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
+IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadfile --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
 

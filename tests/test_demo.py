@@ -29,7 +29,6 @@ from tests.lake_state import (
 )
 
 pytestmark = pytest.mark.slow
-SHARED = "the demo"
 
 GOOD_ROWS = 336_756
 TEXTS = ("carrier", "tailnum", "origin", "dest")

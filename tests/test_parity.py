@@ -27,7 +27,6 @@ from tests.lake_state import (
 from tests.test_wheel import SHIPPED_WITH, closure, top_level
 
 pytestmark = pytest.mark.slow
-SHARED = "the demo"
 
 # Another clock than the notebook's: a job may run anywhere.
 JOBS_TIME_ZONE = "Asia/Kolkata"
