@@ -70,6 +70,13 @@ class OpenBatch:
             ledger.plan(self.lease, batch)
             self.batch = batch
 
+    def plan_source(self, plan: SourcePlan) -> None:
+        """Write a source's files as inputs: the new ones, and those that are noted as skipped."""
+        self.warnings += plan.warnings
+        inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
+        if inputs:
+            self.plan(inputs)
+
     def stage_source(
         self, plan: SourcePlan, *, exclude: Sequence[str] = (), custom: Mapping[str, object] | None = None
     ) -> DataFrame:
@@ -78,10 +85,7 @@ class OpenBatch:
         The frame has the contract's columns, the metadata columns less `exclude`, and the `custom` ones.
         Raises AuditError (strict, and a row was rejected), RejectLimitError, SourceError, StorageError.
         """
-        self.warnings += plan.warnings
-        inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
-        if inputs:
-            self.plan(inputs)
+        self.plan_source(plan)
         by_user = self.target.partition_by if plan.contract.columns == self.target.columns else ()
         read = SourceRead(plan, self.started_at, by_user, custom)
         if not plan.new:

@@ -23,6 +23,7 @@ from alur_nb.runtime.errors import (
     LedgerError,
     NotYetSupportedError,
     RunCancelledError,
+    plural,
 )
 from alur_nb.runtime.ingest import OpenBatch
 from alur_nb.runtime.ledger import Input, Lease, live
@@ -135,8 +136,6 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     """Bring one batch from lease to commit; on any error before SEAL it is thrown away and nothing was published."""
     refuse_later(pipeline)
     workspace, table = run.workspace, pipeline.target.qualified_name
-    run.engine.begin(run.run_id, f"alur {pipeline.name}")
-    run.refuse_cancelled()
     with _leased(run, table) as lease:
         notes = publish.recover(workspace, table)
         batch = OpenBatch(
@@ -210,6 +209,9 @@ def _call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | 
     if inputs:
         batch.plan(inputs)
     run.tell(Event(pipeline.name, "planned", _planned_text(plans, inputs)))
+    # Not before: where nothing is new, Spark is not even started.
+    run.engine.begin(run.run_id, f"alur {pipeline.name}")
+    run.refuse_cancelled()
     frames = {parameter: batch.stage_source(plan) for parameter, plan in plans.items()}
     for parameter, source in pipeline.sources.items():
         if isinstance(source, NewSource | TableSource):
@@ -274,9 +276,7 @@ def _plan_extract(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> None
 def _note_skipped(batch: OpenBatch, plans: Iterable[SourcePlan]) -> None:
     """Record files that are to be skipped, so that the next run need not look into them again."""
     for plan in plans:
-        batch.warnings += plan.warnings
-        if plan.with_status("bad", "same_content"):
-            batch.stage_source(plan)
+        batch.plan_source(plan)
 
 
 def _refuse_mixed(pipeline: Pipeline, call: LoadCall) -> None:
@@ -305,8 +305,8 @@ def refuse_later(pipeline: Pipeline) -> None:
 
 def _planned_text(plans: Mapping[str, SourcePlan], inputs: Sequence[Input]) -> str:
     files = sum(len(plan.new) for plan in plans.values())
-    parts = [f"{files:,} new files"] if plans else []
-    return ", ".join([*parts, f"{len(inputs):,} new batches"] if inputs else parts)
+    parts = [plural(files, "new file")] if plans else []
+    return ", ".join([*parts, plural(len(inputs), "new batch")] if inputs else parts)
 
 
 @contextlib.contextmanager
