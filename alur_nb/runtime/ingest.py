@@ -115,7 +115,8 @@ class OpenBatch:
         prefix = data_prefix(table, self.id) + (f"-r{len(self.stages)}" if self.stages else "")
         schema = frame.drop("_rejected").schema
         outcome = F.when(F.col("_rejected"), "rejected").otherwise("accepted")
-        by_user = self.target.partition_by if plan.contract.columns == self.target.columns else ()
+        # By the same rule as `stage_result` takes rows as they were read: sealed files lie by partition, always.
+        by_user = self.target.partition_by if _shape(plan.contract) == _shape(self.target) else ()
         staged, names = partition_columns(frame.withColumn(OUTCOME, outcome).drop("_rejected"), by_user)
         with storage_errors(lake.stage_uri(prefix)):
             staged.write.partitionBy(OUTCOME, *names).parquet(lake.stage_uri(prefix))
@@ -241,6 +242,10 @@ class OpenBatch:
         if self.batch is not None:
             dying = replace(self.batch, reject_reasons=self.reject_reasons)
             publish.abort(self.workspace, dying, reason)
+
+
+def _shape(table: Table) -> dict[str, str]:
+    return {name: column.ddl for name, column in table.columns.items()}
 
 
 def _same_types(one: DataFrame, other: DataFrame) -> bool:

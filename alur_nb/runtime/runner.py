@@ -136,6 +136,7 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     # Interrupting a notebook cancels this group; the properties belong to this thread (PySpark pins threads).
     spark.sparkContext.setJobGroup(run.run_id, f"alur {pipeline.name}", interruptOnCancel=True)
     with _leased(run, table) as lease:
+        workspace.lake.prepare(pipeline.target)
         notes = publish.recover(workspace, table)
         batch = OpenBatch(workspace, spark, pipeline.name, pipeline.target, lease, run.run_id, run.started_at)
         try:
