@@ -15,6 +15,8 @@ from alur_nb.runtime.workspace import Workspace, open_workspace
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+from tests.integration.seaweedfs import S3Server, seaweedfs
+
 Land = Callable[..., Path]
 
 
@@ -55,3 +57,17 @@ def land(workspace: Workspace) -> Land:
         return path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server on the loopback, for all tests."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The S3 server is where boto3 goes, with the server's keys."""
+    for name, value in s3_server.environ.items():
+        monkeypatch.setenv(name, value)

@@ -71,14 +71,15 @@ def client(service: str, region: str | None = None) -> Any:
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "max_attempts": _ATTEMPTS},
+        retries={"mode": "standard", "total_max_attempts": _ATTEMPTS},
         connect_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
         # A run inspects eight files at once; each needs its connection until it has been read.
         max_pool_connections=32,
     )
     try:
-        make: Any = boto3.client  # its overloads know literal names only
+        # A session of its own: the default one keeps credentials that have expired since, or were changed.
+        make: Any = boto3.session.Session().client  # its overloads know literal names only
         return make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
