@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeVar
 
 from botocore.exceptions import (
@@ -26,7 +28,16 @@ from botocore.exceptions import (
 
 from alur_nb.runtime.errors import AlurError, SettingsError
 
-__all__ = ["BotoCoreError", "ClientError", "Patience", "aws_errors", "client", "error_code"]
+__all__ = [
+    "BotoCoreError",
+    "ClientError",
+    "Patience",
+    "aws_errors",
+    "client",
+    "error_code",
+    "hadoop_conf",
+    "requests_of",
+]
 
 T = TypeVar("T")
 
@@ -68,6 +79,8 @@ _THROTTLED = (
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
+    "503",
+    "ServiceUnavailable",
 )
 _MISSING = (
     "NoSuchBucket",
@@ -106,7 +119,9 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
         max_pool_connections=32,
     )
     try:
-        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+        # A session of its own: the default one keeps credentials that have expired since, or were changed.
+        make: Any = boto3.session.Session().client  # its overloads know literal names only
+        return make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
             "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
@@ -169,6 +184,13 @@ def is_throttled(error: ClientError) -> bool:
     if error_code(error) == _CANCELLED:
         return bool(codes) and codes <= set(_THROTTLED)
     return error_code(error) in _THROTTLED
+
+
+def requests_of(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Cut what is to be sent into the lists of one request each (`itertools.batched` came with Python 3.12)."""
+    rest = iter(items)
+    while some := list(islice(rest, most)):
+        yield some
 
 
 @contextmanager
@@ -248,7 +270,34 @@ def _breakdown(error: BotoCoreError) -> tuple[str, str]:
             f"AWS did not answer ({error}).",
             "Check the network, the region and the endpoint, then run again.",
         )
-    return (
-        f"the request could not be made ({error}).",
-        "Check the settings and the credentials, then run again.",
-    )
+    return f"the answer was cut off or cannot be read ({error}).", "Run again: it starts where it stopped."
+
+
+def hadoop_conf(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what Hadoop's S3A needs to open `s3://` where boto3 does; only for a Spark that we start ourselves.
+
+    On Glue both come from the job. Nothing of this is ever written into a bundle: it holds keys.
+    """
+    conf = {
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3a.aws.credentials.provider": "com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
+    }
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        conf |= {
+            "fs.s3a.endpoint": endpoint,
+            # A server at an address of its own has no bucket names in its DNS.
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https:")).lower(),
+        }
+    if "AWS_ACCESS_KEY_ID" in environ and "AWS_SECRET_ACCESS_KEY" in environ:
+        temporary = "AWS_SESSION_TOKEN" in environ
+        kind = "TemporaryAWSCredentialsProvider" if temporary else "SimpleAWSCredentialsProvider"
+        conf |= {
+            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{kind}",
+            "fs.s3a.access.key": environ["AWS_ACCESS_KEY_ID"],
+            "fs.s3a.secret.key": environ["AWS_SECRET_ACCESS_KEY"],
+        }
+        if temporary:
+            conf["fs.s3a.session.token"] = environ["AWS_SESSION_TOKEN"]
+    return conf

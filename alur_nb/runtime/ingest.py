@@ -86,7 +86,8 @@ class OpenBatch:
         Raises AuditError (strict, and a row was rejected), RejectLimitError, SourceError, StorageError.
         """
         self.plan_source(plan)
-        by_user = self.target.partition_by if plan.contract.columns == self.target.columns else ()
+        # By the same rule as `stage_result` takes rows as they were read: sealed files lie by partition, always.
+        by_user = self.target.partition_by if _shape(plan.contract) == _shape(self.target) else ()
         read = SourceRead(plan, self.started_at, by_user, custom)
         if not plan.new:
             return self.engine.empty_source(read).drop(*exclude)
@@ -206,6 +207,10 @@ class OpenBatch:
         if self.batch is not None:
             dying = replace(self.batch, reject_reasons=self.reject_reasons)
             publish.abort(self.workspace, dying, reason)
+
+
+def _shape(table: Table) -> dict[str, str]:
+    return {name: column.ddl for name, column in table.columns.items()}
 
 
 def _planned(item: PlannedFile) -> Input:

@@ -54,9 +54,12 @@ def recover(workspace: Workspace, table: str) -> list[str]:
         elif batch.state in (State.PLANNED, State.SEALED) and finish(workspace, table, batch.id):
             notes.append(f"Batch {batch.id} of a run that died was finished.")
     staged = workspace.lake.staged_batches(table)
-    for batch in workspace.ledger.batches(table):
-        # Cleaned or not: a run may have gone on writing after it was aborted, or died between COMMIT and cleaning.
-        if batch.id in staged and batch.state in (State.ABORTED, State.COMMITTED):
+    batches = workspace.ledger.batches(table)
+    # Only the newest can have died between COMMIT and cleaning: the run after it began with this very recovery.
+    newest = [batch for batch in batches if batch.state is State.COMMITTED][-1:]
+    for batch in batches:
+        # Aborted ones cleaned or not: a run may have gone on writing after it was aborted.
+        if batch.id in staged and (batch.state is State.ABORTED or batch in newest):
             clean(workspace, batch)
     for note in notes:
         log.info("%s: %s", table, note)

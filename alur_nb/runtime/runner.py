@@ -137,6 +137,7 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     refuse_later(pipeline)
     workspace, table = run.workspace, pipeline.target.qualified_name
     with _leased(run, table) as lease:
+        workspace.lake.prepare(pipeline.target)
         notes = publish.recover(workspace, table)
         batch = OpenBatch(
             workspace, run.engine, pipeline.name, pipeline.target, lease, run.run_id, run.started_at

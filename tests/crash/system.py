@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from alur_nb.runtime import ledger_sqlite, plan, runner
+from alur_nb.runtime import ledger_dynamo, ledger_sqlite, plan, runner
 from alur_nb.runtime.lake import LocalLake
 from tests.crash.worker import Kind, step
 
@@ -51,7 +51,7 @@ def _rename(source: Path, target: Path) -> None:
     step("rename", Kind.LOCAL, lambda: os.rename(source, target))
 
 
-def _rmtree(folder: Path, *, ignore_errors: bool) -> None:
+def _rmtree(folder: Path, *, ignore_errors: bool = False) -> None:
     """Delete in several steps: a process may die in the middle."""
     for path in sorted(folder.rglob("*.parquet")):
         step("delete file", Kind.LOCAL, lambda path=path: path.unlink(missing_ok=True))
@@ -74,7 +74,8 @@ def stepped_system() -> Iterator[None]:
         (lake, "os", system),
         (lake, "shutil", SimpleNamespace(rmtree=_rmtree)),
         (ledger_sqlite, "sqlite3", database),
-        (ledger_sqlite, "_alive", lambda owner, renewed_at: False),
+        (ledger_sqlite, "may_live", lambda holder, asking, age: False),
+        (ledger_dynamo, "may_live", lambda holder, asking, age: False),
         (runner, "threading", SimpleNamespace(Event=threading.Event, Thread=_NoHeartbeat)),
         (plan, "ThreadPoolExecutor", _OneThread),
     )

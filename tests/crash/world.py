@@ -23,7 +23,17 @@ from tests.crash.system import stepped_system
 from tests.crash.worker import Clock, Fault, Kind, SteppedWorker, What, Worker, step
 
 ORDERS, COPIES = "bronze.orders", "bronze.copies"
-_READS = ("batch", "batches", "inputs", "refuse_leftovers", "staged_files", "staged_batches", "batch_uris")
+_READS = (
+    "lease",
+    "batch",
+    "batches",
+    "inputs",
+    "inputs_by_batch",
+    "refuse_leftovers",
+    "staged_files",
+    "staged_batches",
+    "batch_uris",
+)
 _PURE = ("stage_uri", "table_uri")
 
 
