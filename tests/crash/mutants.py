@@ -51,20 +51,22 @@ def _dedented(text: str) -> str:
 
 
 MUTANTS = (
-    Mutant("epoch at PLAN", ledger_sqlite, "SqliteLedger.plan", "or epoch != (lease.epoch,)", ""),
+    Mutant(
+        "epoch at PLAN", ledger_sqlite, "SqliteLedger.plan", "or _epoch(db, lease.table) != lease.epoch", ""
+    ),
     Mutant(
         "CAS at ABORT",
         ledger_sqlite,
         "SqliteLedger.abort",
-        "known is None or known.state is not State.PLANNED",
-        "known is None",
+        "known is not None and known.state is State.PLANNED",
+        "known is not None",
     ),
     Mutant(
         "CAS at SEAL",
         ledger_sqlite,
         "SqliteLedger.seal",
-        "known is None or known.state is not State.PLANNED or known.epoch != batch.epoch",
-        "known is None",
+        "known.state is not State.PLANNED",
+        "False",
     ),
     Mutant(
         "recover before plan",
@@ -96,7 +98,11 @@ MUTANTS = (
         "    workspace.lake.discard(batch)\n    if not workspace",
     ),
     Mutant(
-        "the janitor's states", publish, "recover", "batch.state in (State.ABORTED, State.COMMITTED)", "True"
+        "the janitor's states",
+        publish,
+        "recover",
+        "(batch.state is State.ABORTED or batch in newest)",
+        "True",
     ),
 )
 

@@ -105,8 +105,12 @@ class FolderStore:
 
     def write(self, uri: str, rows: Sequence[Row]) -> None:
         path = Path(uri.removeprefix("file://"))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+        def write() -> None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+        step("write staged file", Kind.LOCAL, write)
 
     def read(self, uri: str) -> list[Row]:
         paths = sorted(Path(uri.removeprefix("file://")).rglob("*.parquet"))
@@ -116,7 +120,7 @@ class FolderStore:
 class RowEngine:
     """An Engine over plain rows: one file a source's file, each written in a step of its own."""
 
-    def __init__(self, files: MemoryFiles, store: FolderStore) -> None:
+    def __init__(self, files: MemoryFiles, store: Any) -> None:
         self.files, self.store = files, store
 
     def begin(self, run_id: str, what: str) -> None: ...
@@ -134,10 +138,10 @@ class RowEngine:
         for number, item in enumerate(read.plan.new):
             rows, bad = self._read(item)
             if rows:
-                self._write(f"{lake.stage_uri(accepted)}/part-{number}.parquet", rows)
+                self.store.write(f"{lake.stage_uri(accepted)}/part-{number}.parquet", rows)
             if bad:
                 lines = [{"source_file": item.file.path, "raw": line} for line in bad]
-                self._write(f"{lake.stage_uri(rejects_prefix)}/part-{number}.parquet", lines)
+                self.store.write(f"{lake.stage_uri(rejects_prefix)}/part-{number}.parquet", lines)
                 rejects[item.file.path] += len(bad)
         back = Rows(self.store.read(lake.stage_uri(accepted)), (*read.plan.contract.columns, "_source_file"))
         count = self.staged_rows(lake, accepted)
@@ -147,7 +151,7 @@ class RowEngine:
         return result, True
 
     def stage_result(self, lake: Lake, frame: Any, target: Table, prefix: str) -> Any:
-        self._write(f"{lake.stage_uri(prefix)}/part-0.parquet", frame.rows)
+        self.store.write(f"{lake.stage_uri(prefix)}/part-0.parquet", frame.rows)
         return Rows(self.store.read(lake.stage_uri(prefix)), frame.columns)
 
     def evaluate(
@@ -174,6 +178,3 @@ class RowEngine:
         assert item.csv is not None  # the plan has looked into every new file
         rows, bad = parse(content, item.csv.binding.columns)
         return [{**row, "_source_file": item.file.path} for row in rows], bad
-
-    def _write(self, uri: str, rows: Sequence[Row]) -> None:
-        step("write staged file", Kind.LOCAL, lambda: self.store.write(uri, rows))

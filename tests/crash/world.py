@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -89,24 +88,35 @@ class Stepped:
 class World:
     """One simulation: make it in a `with` block, as it patches the system that it simulates."""
 
-    def __init__(self, ledger: Callable[[Path], Any] = SqliteLedger) -> None:
-        memory = Path("/dev/shm")
-        self._folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
-        root = Path(self._folder.name)
-        self.clock, self.files, self.store = Clock(), MemoryFiles(), FolderStore()
-        self.lake = LocalLake(root)
-        (root / "state.db").touch()  # kept in memory; the ledger looks whether it is there
-        self.ledger = ledger(root / "state.db")
-        self.engine = RowEngine(self.files, self.store)
+    engine: RowEngine
+    workspace: Workspace
+
+    def __init__(self) -> None:
+        self.clock, self.files = Clock(), MemoryFiles()
         self._ids = 0
         self._started: list[SteppedWorker] = []
         self._violation: Violation | None = None
         self._system = stepped_system()
-        settings, environment = Settings(root, "crash"), Environment("local")
-        plain = Workspace(settings, environment, self.files, self.lake, self.ledger)
-        self.workspace: Workspace = replace(
-            plain, ledger=Stepped(self.ledger, "ledger"), lake=Stepped(self.lake, "lake")
-        )
+        self._open()
+
+    def _open(self) -> None:
+        """Make the lake and the ledger of this kind of world, and the engine that stages into it."""
+        memory = Path("/dev/shm")
+        self._folder = tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None)
+        root = Path(self._folder.name)
+        (root / "state.db").touch()  # kept in memory; the ledger looks whether it is there
+        self.lake: Any = LocalLake(root)
+        self.ledger: Any = SqliteLedger(root / "state.db")
+        self.store: Any = FolderStore()
+        self._workspace(Stepped(self.lake, "lake"), Stepped(self.ledger, "ledger"))
+
+    def _workspace(self, lake: Any, ledger: Any) -> None:
+        self.engine = RowEngine(self.files, self.store)
+        settings, environment = Settings(Path(), "crash"), Environment("local")
+        self.workspace = Workspace(settings, environment, self.files, lake, ledger)
+
+    def _close(self) -> None:
+        self._folder.cleanup()
 
     def __enter__(self) -> World:
         self._system.__enter__()
@@ -116,7 +126,7 @@ class World:
         for worker in self._started:
             worker.kill()
         self._system.__exit__(None, None, None)
-        self._folder.cleanup()
+        self._close()
 
     def land(self, path: str, rows: int = 2, bad: int = 0, permuted: bool = False) -> None:
         """Write a landing file whose rows were never there before."""
@@ -205,8 +215,8 @@ class World:
             states = {batch.state for batch in self.ledger.batches(table)}
             if not states <= {State.COMMITTED, State.ABORTED, State.ROLLED_BACK}:
                 self._fail(f"{table} has unfinished batches: {states}")
-            if self.lake.staged_batches(table):
-                self._fail(f"{table} has leftovers in staging: {self.lake.staged_batches(table)}")
+            if self._leftovers(table):
+                self._fail(f"{table} has leftovers: {self._leftovers(table)}")
             shown = {batch.id for batch in self._live(table) if batch.data_prefix}
             if self._visible(table) != shown:
                 self._fail(f"other engines see {self._visible(table)} of {table}, the ledger says {shown}")
@@ -228,5 +238,9 @@ class World:
         return [item for item in found if item.outcome == "loaded"]
 
     def _visible(self, table: str) -> set[str]:
+        """Return the batches of which another engine sees something."""
         folder = self.lake.warehouse / table.replace(".", "/")
         return {path.name.removeprefix("batch_id=") for path in folder.glob("batch_id=*")}
+
+    def _leftovers(self, table: str) -> set[str]:
+        return set(self.lake.staged_batches(table))
