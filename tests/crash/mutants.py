@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from alur_nb.runtime import ingest, ledger_sqlite, publish
+from alur_nb.runtime import ingest, lake_glue, ledger_dynamo, ledger_sqlite, publish
 from alur_nb.runtime.errors import LedgerError
 from tests.crash import world
+from tests.crash.rollback import rollbacks
+from tests.crash.schedules import MakeWorld, Playable, likely
+from tests.crash.world import World
+from tests.crash.world_aws import AwsWorld
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,11 @@ class Mutant:
     function: str
     old: str
     new: str
+    world: MakeWorld = World
+    schedules: Callable[[MakeWorld], Iterator[Playable]] = likely
 
     def __str__(self) -> str:
-        return self.guard
+        return f"{self.guard} ({self.world.__name__})"  # type: ignore[attr-defined]  # a world is made by its class
 
     @contextmanager
     def applied(self) -> Iterator[None]:
@@ -50,7 +56,7 @@ def _dedented(text: str) -> str:
     return re.sub(rf"(?m)^{indent[0]}", "", "from __future__ import annotations\n" + text)
 
 
-MUTANTS = (
+ON_SQLITE = (
     Mutant(
         "epoch at PLAN", ledger_sqlite, "SqliteLedger.plan", "or _epoch(db, lease.table) != lease.epoch", ""
     ),
@@ -61,49 +67,102 @@ MUTANTS = (
         "known is not None and known.state is State.PLANNED",
         "known is not None",
     ),
+    Mutant("CAS at SEAL", ledger_sqlite, "SqliteLedger.seal", "known.state is not State.PLANNED", "False"),
     Mutant(
-        "CAS at SEAL",
+        "CAS at COMMIT",
         ledger_sqlite,
-        "SqliteLedger.seal",
-        "known.state is not State.PLANNED",
-        "False",
+        "SqliteLedger.commit",
+        "known.state not in (State.SEALED, State.COMMITTED)",
+        "known.state is State.PLANNED",
+        schedules=rollbacks,
+    ),
+)
+ON_DYNAMO = (
+    Mutant(
+        "epoch at PLAN",
+        ledger_dynamo,
+        "DynamoLedger.plan",
+        "(Put(item, _IF_NEW), holds)",
+        "(Put(item, _IF_NEW))",
     ),
     Mutant(
+        "PLAN only if the batch is new", ledger_dynamo, "DynamoLedger.plan", "Put(item, _IF_NEW)", "Put(item)"
+    ),
+    Mutant(
+        "INPUTS only if they are new",
+        ledger_dynamo,
+        "DynamoLedger.put_inputs",
+        'Put({**key, "page": packed}, _IF_NEW)',
+        'Put({**key, "page": packed})',
+    ),
+    *(
+        Mutant(
+            f"CAS at {guard.upper()}",
+            ledger_dynamo,
+            f"DynamoLedger.{guard}",
+            move,
+            f"replace({move}, only_if={{}})",
+            schedules=rollbacks if guard == "commit" else likely,
+        )
+        for guard, move in (
+            ("abort", 'self._move(batch, State.PLANNED, State.ABORTED, {"body": _body(batch)})'),
+            ("seal", "self._move(batch, State.PLANNED, State.SEALED, more, epoch=batch.epoch)"),
+            ("commit", "self._move(batch, State.SEALED, State.COMMITTED)"),
+        )
+    ),
+    Mutant(
+        "cleaning empties the prefixes first",
+        lake_glue,
+        "GlueLake.clean",
+        "    self._delete(batch, keep=())\n",
+        "",
+        schedules=rollbacks,
+    ),
+)
+# Of the code that all stores share: tried on both.
+SHARED = (
+    (
         "recover before plan",
         publish,
         "recover",
         "workspace.ledger.batches(table):\n        if",
         "[]:\n        if",
     ),
-    Mutant(
+    (
         "what cannot be aborted is finished before any plan",
         publish,
         "recover",
         "batch.state in (State.PLANNED, State.SEALED) and",
         "batch.state is State.SEALED and",
     ),
-    Mutant("source pin", ingest, "OpenBatch._check_pins", ".pin != item.file.pin", " is None"),
-    Mutant(
+    ("source pin", ingest, "OpenBatch._check_pins", ".pin != item.file.pin", " is None"),
+    (
         "publish reads BATCH: an unanswered SEAL is taken for done",
         publish,
         "seal",
         "workspace.ledger.seal(batch, inputs)",
-        "try:\n        workspace.ledger.seal(batch, inputs)\n    except Exception:\n        workspace.lake.publish(batch)",
+        "try:\n        workspace.ledger.seal(batch, inputs)\n"
+        "    except Exception:\n        workspace.lake.publish(batch)",
     ),
-    Mutant(
-        "the order of throwing away: the ledger before the files",
+    (
+        "the ledger before the files when a batch is thrown away",
         publish,
         "abort",
         "    if not workspace",
         "    workspace.lake.discard(batch)\n    if not workspace",
     ),
-    Mutant(
+    (
         "the janitor's states",
         publish,
         "recover",
         "(batch.state is State.ABORTED or batch in newest)",
         "True",
     ),
+)
+MUTANTS = (
+    *ON_SQLITE,
+    *ON_DYNAMO,
+    *(Mutant(*mutant, world=make) for mutant in SHARED for make in (World, AwsWorld)),
 )
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
+from typing import Protocol
 
 from tests.crash.worker import FAULTS, Fault, Kind, What
 from tests.crash.world import Violation, World
@@ -20,8 +22,8 @@ Names = tuple[str, ...] | None
 
 ALL: Names = None
 INGEST: Names = ("ingest_orders",)
-# A late copy lands at the next step, after a few more, or in the middle of the run after this one.
-DELAYS = (1, 4, 15)
+# A late copy lands at the next step, after a few more, or after the decision that its run was made for.
+DELAYS = (1, 5, 20)
 # Dying before a step is dying after the one before it, and what was refused is not there any more: not in the pairs.
 IN_PAIRS = (What.AFTER, What.UNANSWERED, What.REPEATED, What.LATE, What.PAUSED)
 
@@ -123,6 +125,14 @@ def handovers(make: MakeWorld) -> Iterator[Schedule]:
                 yield Schedule(stops=(first, second, again), names=INGEST)
 
 
+def likely(make: MakeWorld) -> Iterator[Schedule]:
+    """All but the pairs, from those on that are likeliest to find a hole."""
+    first = zip_longest(crossroads(make), singles(make))
+    yield from (schedule for turn in first for schedule in turn if schedule is not None)
+    yield from handovers(make)
+    yield from overlaps(make)
+
+
 def crossroads(make: MakeWorld) -> Iterator[Schedule]:
     """One run stands just before a step that others will see, and the other has just looked around."""
     trace = clean_trace(make, INGEST)
@@ -171,6 +181,13 @@ def _recovery_trace(make: MakeWorld, first: Fault) -> Trace:
     return found
 
 
+class Playable(Protocol):
+    """Anything that can be played in a fresh world."""
+
+    def play(self, world: World) -> None:
+        """Raises Violation."""
+
+
 @dataclass
 class Tally:
     """What has been tried."""
@@ -178,15 +195,16 @@ class Tally:
     name: str
     schedules: int = 0
     steps: int = 0
-    points: set[Fault | tuple[int, ...]] = field(default_factory=set)
+    points: set[Fault | Playable] = field(default_factory=set)
     by_fault: Counter[str] = field(default_factory=Counter)
 
-    def add(self, schedule: Schedule, steps: int) -> None:
+    def add(self, schedule: Playable, steps: int) -> None:
         """Note a schedule that has been played."""
         self.schedules += 1
         self.steps += steps
-        self.points |= {*schedule.faults, *([schedule.stops] if schedule.stops else [])}
-        self.by_fault.update(fault.what.name.lower() for fault in schedule.faults)
+        faults = schedule.faults if isinstance(schedule, Schedule) else ()
+        self.points |= set(faults) or {schedule}
+        self.by_fault.update(fault.what.name.lower() for fault in faults)
 
     def __str__(self) -> str:
         faults = ", ".join(f"{name} {count:,}" for name, count in sorted(self.by_fault.items()))
@@ -196,7 +214,7 @@ class Tally:
         ).rstrip()
 
 
-def play_all(make: MakeWorld, schedules: Iterable[Schedule], tally: Tally) -> Tally:
+def play_all(make: MakeWorld, schedules: Iterable[Playable], tally: Tally) -> Tally:
     """Play each schedule in a world of its own; raises the first Violation."""
     for schedule in schedules:
         with make() as world:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import zip_longest
-
 import pytest
 
 from tests.crash import schedules
@@ -15,24 +12,16 @@ from tests.crash.worker import What
 from tests.crash.world import Violation, World
 
 
-def all_schedules() -> Iterator[Schedule]:
-    """From the likeliest to object on: the first that does ends the search."""
-    likely = zip_longest(schedules.crossroads(World), schedules.singles(World))
-    yield from (schedule for turn in likely for schedule in turn if schedule is not None)
-    yield from schedules.handovers(World)
-    yield from schedules.overlaps(World)
-
-
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_the_simulator_misses_a_guard_that_is_taken_away(mutant: Mutant) -> None:
-    found = list(all_schedules())  # with the guard in its place
+    found = list(mutant.schedules(mutant.world))  # with the guard in its place
     with mutant.applied(), pytest.raises(Violation):
-        play_all(World, found, Tally(mutant.guard))
+        play_all(mutant.world, found, Tally(mutant.guard))
 
 
 def test_the_simulator_objects_to_a_run_that_trusts_an_unreadable_ledger() -> None:
     with trusting_an_unreadable_ledger(), pytest.raises(Violation):
-        play_all(World, all_schedules(), Tally("unreadable ledger"))
+        play_all(World, schedules.likely(World), Tally("unreadable ledger"))
 
 
 @pytest.mark.parametrize(

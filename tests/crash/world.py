@@ -96,6 +96,7 @@ class World:
         self._ids = 0
         self._started: list[SteppedWorker] = []
         self._violation: Violation | None = None
+        self._gone: set[tuple[str, str]] = set()
         self._system = stepped_system()
         self._open()
 
@@ -153,9 +154,11 @@ class World:
         self.check()
         return worker
 
-    def start(self, names: Iterable[str] | None = None) -> SteppedWorker:
-        """Start a worker that is moved step by step."""
-        self._started.append(SteppedWorker(self.clock, self.body(names)))
+    def start(
+        self, names: Iterable[str] | None = None, body: Callable[[], Any] | None = None
+    ) -> SteppedWorker:
+        """Start a worker that is moved step by step: a run of these pipelines, or whatever `body` does."""
+        self._started.append(SteppedWorker(self.clock, body or self.body(names)))
         return self._started[-1]
 
     def settle(self) -> None:
@@ -182,17 +185,26 @@ class World:
         if self._violation:
             raise self._violation
         for table in (ORDERS, COPIES):
-            batches = {batch.id: batch for batch in self.ledger.batches(table)}
-            for batch_id in self._visible(table) | self._visible(f"{table}__rejects"):
-                state = batches[batch_id].state if batch_id in batches else None
-                if state not in (State.SEALED, State.COMMITTED):
-                    self._fail(f"{table} shows batch {batch_id}, which is {state}")
+            states = {batch.id: batch.state for batch in self.ledger.batches(table)}
+            for kind in (table, f"{table}__rejects"):
+                self._check_visible(kind, states)
             loaded = Counter((item.key, item.version) for item in self._loaded(table))
             # A path's version is one input; `on_changed="ignore"` lets a path be loaded once in all.
             twice = [key for key, count in loaded.items() if count > 1]
             paths = Counter(key for key, _ in loaded) if table == ORDERS else Counter()
             if twice or any(count > 1 for count in paths.values()):
                 self._fail(f"{table} has taken in more than once: {twice or paths}")
+
+    def _check_visible(self, table: str, states: dict[str, State]) -> None:
+        """What is rolled back is seen until it is cleaned, and once it is gone it never comes again."""
+        visible = self._visible(table)
+        for batch_id in visible:
+            state = states.get(batch_id)
+            allowed = (State.SEALED, State.COMMITTED, State.ROLLED_BACK)
+            if state not in allowed or (table, batch_id) in self._gone:
+                self._fail(f"{table} shows batch {batch_id}, which is {state}")
+        back = {batch_id for batch_id, state in states.items() if state is State.ROLLED_BACK}
+        self._gone |= {(table, batch_id) for batch_id in back - visible}
 
     def check_at_rest(self) -> None:
         """What holds once everybody has ended: tables are the sums of their inputs, nothing is left over."""
