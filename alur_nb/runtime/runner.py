@@ -25,8 +25,8 @@ from alur_nb.runtime.errors import (
 from alur_nb.runtime.ingest import OpenBatch
 from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.ledger import Input, Lease, live
-from alur_nb.runtime.ledger_sqlite import local_owner
 from alur_nb.runtime.load import source_for
+from alur_nb.runtime.owners import local_owner
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
 from alur_nb.runtime.plan import SourcePlan, new_batches, plan_source
 from alur_nb.runtime.project import Project

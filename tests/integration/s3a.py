@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime.aws import hadoop_conf
+from alur_nb.runtime.s3 import hadoop_conf
 from tests.require import require_file
 
 if TYPE_CHECKING:
