@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
@@ -68,6 +69,8 @@ _THROTTLED = (
     "TransactionConflict",
     "TransactionConflictException",
     "TransactionInProgressException",
+    "503",
+    "ServiceUnavailable",
 )
 _MISSING = (
     "NoSuchBucket",
@@ -79,6 +82,7 @@ _MISSING = (
 )
 _SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSignatureException")
 _CANCELLED = "TransactionCanceledException"
+_NO_ANSWER = (ConnectionError, HTTPClientError)
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
     NoCredentialsError,
@@ -106,7 +110,9 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
         max_pool_connections=32,
     )
     try:
-        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+        # A session of its own: the default one keeps credentials that have expired since, or were changed.
+        make: Any = boto3.session.Session().client  # its overloads know literal names only
+        return make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
             "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
@@ -156,7 +162,7 @@ class Patience:
     def _limit(self, error: ClientError | BotoCoreError) -> float | None:
         """Return how long to go on after this error; None where another try cannot help."""
         if isinstance(error, BotoCoreError):
-            return self.unanswered if isinstance(error, HTTPClientError) else None
+            return self.unanswered if isinstance(error, _NO_ANSWER) else None
         if is_throttled(error):
             return self.throttled
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -243,7 +249,7 @@ def _denial(error: ClientError) -> tuple[str, str]:
 def _breakdown(error: BotoCoreError) -> tuple[str, str]:
     if isinstance(error, _NO_CREDENTIALS):
         return "there are no AWS credentials.", "Log in (`aws sso login`) or set AWS_PROFILE, then run again."
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, _NO_ANSWER):
         return (
             f"AWS did not answer ({error}).",
             "Check the network, the region and the endpoint, then run again.",

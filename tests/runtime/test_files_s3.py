@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import boto3
 import pytest
 
 from alur_nb.runtime import aws
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.files_s3 import S3Files
+from alur_nb.runtime.plan import History, PlannedFile, _same_content
 from tests.integration.canned_http import Answer, CannedServer, canned_server
 from tests.integration.seaweedfs import BUCKET, KEYS
 from tests.landing_place import Bucket, s3_client
@@ -154,7 +154,6 @@ def test_without_credentials_the_login_is_named(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it remembers the credentials it once found
     with pytest.raises(SourceError, match="no AWS credentials"):
         S3Files("s3://land/in/", aws.client("s3")).list("*.csv")
 
@@ -266,3 +265,18 @@ def test_a_relative_pattern_needs_a_landing_zone(s3: None) -> None:
 def test_a_bucket_that_does_not_exist_is_an_error(s3: None) -> None:
     with pytest.raises(SourceError, match="does not exist"):
         S3Files("s3://no-such-bucket/", aws.client("s3")).list("*.csv")
+
+
+@pytest.mark.parametrize("policy", ["skip", "warn"])
+def test_the_same_content_under_another_name_is_known_by_its_etag(s3: None, policy: str) -> None:
+    landing = Bucket()
+    for name, body in {"1.csv": b"one", "2.csv": b"two", "3.csv": b"one"}.items():
+        landing.put(name, body)
+    planned = [PlannedFile(file, "new") for file in landing.files.list("*.csv")]
+    loaded_before = History({}, {planned[1].file.version: "old/2.csv"})
+    marked, warnings = _same_content(planned, loaded_before, policy)
+    if policy == "skip":
+        assert [one.reason for one in marked] == [None, "same content as old/2.csv", "same content as 1.csv"]
+    else:
+        assert [one.status for one in marked] == ["new"] * 3
+        assert len(warnings) == 2
