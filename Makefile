@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one lint format bench lock venv clean distclean
+.PHONY: help demo lab test test-fast test-slow test-one lint format bench lock venv jars clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -32,6 +32,7 @@ help:
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
+	@echo 'make jars    fetch what Spark needs to open s3:// in the tests (needs Maven; without it they are skipped)'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
 
@@ -100,6 +101,19 @@ ifneq ($(UV),)
 else
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
 endif
+	@touch $@
+
+# What Spark needs to open s3://, for the tests on an S3 server: Hadoop's S3A and its AWS SDK, in the versions of the
+# Hadoop that Spark 3.5 carries (hadoop-project's pom.xml, `aws-java-sdk.version`). About 280 MB, fetched once.
+S3A_JARS := org.apache.hadoop:hadoop-aws:3.3.4 com.amazonaws:aws-java-sdk-bundle:1.12.262
+jars: .tools/jars/.fetched
+
+.tools/jars/.fetched: Makefile
+	@command -v mvn >/dev/null || { echo 'make jars needs Maven: apt install maven'; exit 1; }
+	@mkdir -p .tools/jars
+	@for jar in $(S3A_JARS); do \
+		mvn --quiet --batch-mode dependency:copy -Dartifact=$$jar -DoutputDirectory='$(CURDIR)/.tools/jars' || exit 1; \
+	done
 	@touch $@
 
 clean:

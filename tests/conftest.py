@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 from tests.integration.moto import moto
+from tests.integration.s3a import open_s3, put_on_class_path
 from tests.integration.seaweedfs import S3Server, seaweedfs
+
+put_on_class_path()
 
 Land = Callable[..., Path]
 
@@ -103,3 +106,10 @@ def glue(s3: None, glue_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = client("glue")
     made.create_database(DatabaseInput={"Name": "shop_dev_bronze"})
     return made
+
+
+@pytest.fixture
+def spark_on_s3(spark: SparkSession, s3: None) -> SparkSession:
+    """The session of all tests, with the S3 server behind `s3://`."""
+    open_s3(spark)
+    return spark

@@ -35,6 +35,13 @@ def require_any_program(names: tuple[str, ...], install: str) -> Path:
     _missing(f"one of the programs {', '.join(names)}", install)
 
 
+def require_file(path: Path, install: str) -> Path:
+    """Return the path of a file that a tool of ours has fetched; `install` is the command that fetches it."""
+    if not path.is_file():
+        _missing(f"the file {path.name}", install)
+    return path
+
+
 def require_module(name: str, install: str) -> ModuleType:
     """Return the imported module; `install` is the pip line that brings it."""
     try:

@@ -147,6 +147,12 @@ def _checked_uri(file: LandedFile) -> str:
             f"{file.path}: Spark cannot open a local file with `:` in its name.",
             fix="Rename the file, for instance with `-` for `:`.",
         )
+    if ":" in file.uri.partition(":")[2] and literal(file.uri) != file.uri:
+        # Hadoop's Globber takes what is before the colon for a scheme (measured with 3.3.4).
+        raise SourceError(
+            f"{file.path}: Spark cannot open a path that has both `:` and one of `[ ] {{ }} * ? \\`.",
+            fix="Rename the file or its folder, for instance with `-` for `:`.",
+        )
     return file.uri
 
 
@@ -154,7 +160,7 @@ def source_file(files: Sequence[LandedFile]) -> Column:
     """Return the expression that gives each row its file's `path`, exactly."""
     located = F.col("_metadata.file_path")
     # Spark percent-encodes; a plus sign stays one, which is not how query strings are decoded.
-    if not all(_PLAIN_PATH.fullmatch(file.path) for file in files):
+    if not all(_PLAIN_PATH.fullmatch(file.uri.partition(":")[2]) for file in files):
         located = F.expr("url_decode(replace(_metadata.file_path, '+', '%2B'))")
     prefixes = {_metadata_uri(file).removesuffix(file.path) for file in files}
     longest_first = sorted(prefixes, key=len, reverse=True)

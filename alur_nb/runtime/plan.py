@@ -10,7 +10,7 @@ from typing import BinaryIO, Literal
 from alur_nb.runtime.csv import CsvFile
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.errors import SourceError
-from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.files import SourceFile, content_of
 from alur_nb.runtime.header import bind, bind_by_position
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
 from alur_nb.runtime.pipelines import FileSource, NewSource
@@ -71,7 +71,7 @@ class History:
 
     by_path: Mapping[str, Input]
     by_hash: Mapping[str, str]
-    """Content hash -> path of a loaded file."""
+    """Content hash, or on S3 MD5 and size -> path of a loaded file."""
 
 
 def read_history(ledger: Ledger, table: str) -> History:
@@ -87,8 +87,9 @@ def read_history(ledger: Ledger, table: str) -> History:
             known = by_path.get(item.key)
             if known is None or item.outcome == "loaded" or known.outcome != "loaded":
                 by_path[item.key] = item
-            if item.outcome == "loaded" and item.content_hash:
-                by_hash.setdefault(item.content_hash, item.key)
+            if item.outcome == "loaded":
+                for content in content_of(item.version, item.content_hash):
+                    by_hash.setdefault(content, item.key)
     return History(by_path, by_hash)
 
 
@@ -200,9 +201,10 @@ def _same_content(
     seen = dict(history.by_hash)
     result, warnings = [], []
     for planned in files:
-        twin = seen.get(planned.content_hash or "")
-        if planned.status == "new" and planned.content_hash:
-            seen.setdefault(planned.content_hash, planned.file.path)
+        contents = content_of(planned.file.version, planned.content_hash)
+        twin = next((seen[content] for content in contents if content in seen), None)
+        if planned.status == "new":
+            seen |= {content: planned.file.path for content in contents if content not in seen}
         if planned.status == "new" and twin is not None and policy == "skip":
             planned = replace(planned, status="same_content", reason=f"same content as {twin}")
         elif planned.status == "new" and twin is not None:
