@@ -9,10 +9,11 @@ from pathlib import Path
 from pyspark.sql import Row, SparkSession
 
 from alur_nb.runtime.contract import Table
-from alur_nb.runtime.csv import CsvFile, explain, read
+from alur_nb.runtime.csv import explain, read
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.files import LocalFiles
 from alur_nb.runtime.header import bind, bind_by_position
+from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.types import DecimalField, Field, LongField, StringField
 
 
@@ -32,7 +33,9 @@ def land(folder: Path, files: Mapping[str, str | bytes], encoding: str = "utf-8"
         path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
 
 
-def opened(folder: Path, table: Table, dialect: Dialect | None = None, extra: str = "error") -> list[CsvFile]:
+def opened(
+    folder: Path, table: Table, dialect: Dialect | None = None, extra: str = "error"
+) -> list[ReadableFile]:
     """Inspect and bind every file of the folder; a bad file fails the test."""
     files = LocalFiles(folder)
     found = []
@@ -43,7 +46,7 @@ def opened(folder: Path, table: Table, dialect: Dialect | None = None, extra: st
         by_name = dialect is None or dialect.header
         binding = bind(inspection.header, table, extra) if by_name else bind_by_position(table)
         assert binding.problem is None, f"{file.path}: {binding.problem}"
-        found.append(CsvFile(file, inspection, binding))
+        found.append(ReadableFile(file, inspection, binding))
     return found
 
 

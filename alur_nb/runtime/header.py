@@ -26,13 +26,14 @@ class Binding:
     fix: str | None = None
 
 
-def bind(header: Sequence[str], contract: Table, extra_columns: str) -> Binding:
+def bind(header: Sequence[str], contract: Table, extra_columns: str, *, nested: bool = False) -> Binding:
     """Match a file's header to the contract's columns, by `source=` or name under the header rule.
 
     `extra_columns` is "error" or "ignore". What does not fit is a `problem` with its `fix`.
-    Raises DeclarationError where the contract has a type that no CSV file can hold.
+    Raises DeclarationError where the contract has a type that no CSV file can hold, unless `nested` ones can be.
     """
-    _refuse_nested(contract)
+    if not nested:
+        _refuse_nested(contract)
     wanted = {normalized(field.source or name): name for name, field in contract.file_columns.items()}
     keys = [normalized(name) for name in header]
     columns = tuple(wanted.get(key) for key in keys)
@@ -140,5 +141,6 @@ def _extra_problem(contract: Table, binding: Binding) -> tuple[str, str]:
         )
     return (
         f"the column `{first}`{more} is not in {contract.qualified_name}{hint}",
-        f'Declare `{normalized(first)}` in the table, or load without it: files(.., extra_columns="ignore").',
+        f'Declare `{normalized(first)}` in the table, or load without it: files(.., extra_columns="ignore"); '
+        'schema_mode="rescue" keeps it in `_rescued`, "evolve" adds it.',
     )

@@ -7,8 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime import csv, publish
-from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime import evolution, publish, readers
 from alur_nb.runtime.errors import AuditError, CheckError, SourceError
 from alur_nb.runtime.lake import data_prefix, footer_rows, read_staged, rejects_prefix, storage_errors
 from alur_nb.runtime.ledger import Batch, Input, Lease, State
@@ -95,9 +94,9 @@ class OpenBatch:
         inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
         if inputs:
             self.plan(inputs)
-        files = [item.csv for item in plan.new if item.csv is not None]
+        files = [item.readable for item in plan.new if item.readable is not None]
         with storage_errors("the landing files"):  # Spark looks for the files when it is told of them
-            read = csv.read(self.spark, files, plan.contract, Dialect.of(plan.source.options))
+            read = readers.read(self.spark, files, plan.contract, plan.source)
         frame = with_metadata(read, plan.source.source_system, self.started_at, custom)
         if not files:
             return frame.drop("_rejected", *exclude)
@@ -115,7 +114,8 @@ class OpenBatch:
         prefix = data_prefix(table, self.id) + (f"-r{len(self.stages)}" if self.stages else "")
         schema = frame.drop("_rejected").schema
         outcome = F.when(F.col("_rejected"), "rejected").otherwise("accepted")
-        by_user = self.target.partition_by if plan.contract.columns == self.target.columns else ()
+        declared = {n: c for n, c in plan.contract.columns.items() if n not in plan.contract.added}
+        by_user = self.target.partition_by if declared == self.target.columns else ()
         staged, names = partition_columns(frame.withColumn(OUTCOME, outcome).drop("_rejected"), by_user)
         with storage_errors(lake.stage_uri(prefix)):
             staged.write.partitionBy(OUTCOME, *names).parquet(lake.stage_uri(prefix))
@@ -144,7 +144,8 @@ class OpenBatch:
         anything else is staged once more, beside it. Raises ContractError, StorageError.
         """
         lake = self.workspace.lake
-        fitted = conform(result, self.target, self.started_at)
+        contracts = [stage.plan.contract for stage in self.stages]
+        fitted = conform(result, evolution.with_added(self.target, contracts, result), self.started_at)
         if len(self.stages) == 1 and result is self.stages[0].frame and _same_types(result, fitted):
             stage = self.stages[0]
             return stage.frame, stage.prefix if stage.accepted else None, True
@@ -183,7 +184,9 @@ class OpenBatch:
         prefix = prefix if written else None
         accepted = self._accepted_by_file(evaluation.groups if group_by else None)
         inputs = [_completed(item, accepted, self.stages) for item in self.inputs]
-        sealed = self._sealed_batch(inputs, prefix, evaluation.rows)
+        _refuse_lost_records(inputs, self.stages)
+        added = evolution.columns_beyond(self.target, frame) if prefix else {}
+        sealed = replace(self._sealed_batch(inputs, prefix, evaluation.rows), added=added)
         still_wanted()
         publish.seal(self.workspace, sealed, inputs)
         return sealed
@@ -264,6 +267,18 @@ def _completed(item: Input, accepted: Mapping[str, int], stages: Sequence[Stage]
     rejected = sum(stage.rejects.by_file.get(item.key, 0) for stage in stages) if item.kind == "file" else 0
     good = accepted.get(item.key, 0) if item.kind == "file" else 0
     return replace(item, parsed=good + rejected, accepted=good, rejected=rejected, outcome="loaded")
+
+
+def _refuse_lost_records(inputs: Sequence[Input], stages: Sequence[Stage]) -> None:
+    """Compare what was read with what the look at each file had counted, where the format allows it."""
+    parsed = {item.key: item.parsed for item in inputs if item.outcome == "loaded"}
+    for item in (item for stage in stages for item in stage.plan.new):
+        counted = item.readable.inspection.records if item.readable else None
+        if counted is not None and parsed.get(item.file.path) != counted:
+            raise AuditError(
+                f"{item.file.path} holds {counted:,} records, but {parsed.get(item.file.path)} were read.",
+                fix="Nothing was published. Please report this with the file named above.",
+            )
 
 
 def _check_pin(workspace: Workspace, item: PlannedFile) -> None:

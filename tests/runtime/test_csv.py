@@ -12,6 +12,7 @@ from alur_nb.runtime import csv_text
 from alur_nb.runtime.csv import explain, read
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import DeclarationError, SettingsError, SourceError
+from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.types import (
     DateField,
     DecimalField,
@@ -142,7 +143,7 @@ def test_files_outside_of_the_landing_folder_have_their_whole_path(
     inside = opened(tmp_path / "in", TEXTS)
     (other,) = opened(tmp_path / "out", TEXTS)
     elsewhere = Elsewhere(f"{tmp_path.as_posix()}/out/x y.csv", other.file.uri, other.file.size)
-    outside = csv_text.CsvFile(elsewhere, other.inspection, other.binding)
+    outside = ReadableFile(elsewhere, other.inspection, other.binding)
     found = read(spark, [*inside, outside], TEXTS, Dialect()).collect()
     assert {(row.a, row._source_file) for row in found} == {
         ("1", "x y.csv"),
@@ -167,7 +168,7 @@ def test_names_that_spark_would_pass_over_are_refused(
 ) -> None:
     land(tmp_path, {"x.csv": "a,b\n1,2\n"})
     (file,) = opened(tmp_path, TEXTS)
-    hidden = csv_text.CsvFile(Elsewhere(name, f"file://{tmp_path}/{name}", 1), file.inspection, file.binding)
+    hidden = ReadableFile(Elsewhere(name, f"file://{tmp_path}/{name}", 1), file.inspection, file.binding)
     with pytest.raises(SourceError, match=message):
         read(spark, [hidden], TEXTS, Dialect())
 
