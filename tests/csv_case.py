@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +31,13 @@ def land(folder: Path, files: Mapping[str, str | bytes], encoding: str = "utf-8"
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = text.encode(encoding) if isinstance(text, str) else text
-        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        path.write_bytes(
+            gzip.compress(content)
+            if name.endswith(".gz")
+            else bz2.compress(content)
+            if name.endswith(".bz2") and not content.startswith(b"BZh")
+            else content
+        )
 
 
 def opened(

@@ -9,6 +9,7 @@ from alur_nb.runtime.errors import DeclarationError, suggest
 from alur_nb.runtime.tables import Table, normalized
 from alur_nb.runtime.types import ArrayField, MapField, StructField
 
+_SHOWN_NAMES = 8
 _OTHER_SEPARATORS = {";": ";", "\t": "\\t", "|": "|", ",": ","}
 
 
@@ -54,6 +55,12 @@ def bind_by_position(contract: Table) -> Binding:
     """
     _refuse_nested(contract)
     return Binding(tuple(contract.file_columns))
+
+
+def listed(names: Sequence[str], mark: str = "`") -> str:
+    """Return the names for a message, the first few of many."""
+    shown = ", ".join(f"{mark}{name}{mark}" for name in names[:_SHOWN_NAMES])
+    return f"{shown}, {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else shown
 
 
 def _refuse_nested(contract: Table) -> None:
@@ -111,7 +118,7 @@ def _missing_problem(
         key: name for key, name, column in zip(keys, header, binding.columns, strict=True) if column is None
     }
     expected = contract.file_columns[first].source or first
-    more = f" (and {', '.join(f'`{name}`' for name in required[1:])})" if len(required) > 1 else ""
+    more = f" (and {listed(required[1:])})" if len(required) > 1 else ""
     hint, near = _nearest(expected, unbound)
     fix = f"Add the column to the file, or declare `{first}` nullable."
     if near:
@@ -131,7 +138,7 @@ def _nearest(name: str, written: Mapping[str, str]) -> tuple[str, str]:
 
 def _extra_problem(contract: Table, binding: Binding) -> tuple[str, str]:
     first = binding.extra[0]
-    more = f" (and {', '.join(f'`{name}`' for name in binding.extra[1:])})" if len(binding.extra) > 1 else ""
+    more = f" (and {listed(binding.extra[1:])})" if len(binding.extra) > 1 else ""
     expected = [contract.file_columns[name].source or name for name in binding.missing]
     hint, _ = _nearest(first, {normalized(name): name for name in expected})
     if not first.strip():

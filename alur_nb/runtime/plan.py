@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal
 from alur_nb.runtime import evolution, readers
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.header import listed
 from alur_nb.runtime.lake import added_by
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
@@ -242,10 +243,10 @@ def _binding_notes(planned: PlannedFile, source: FileSource) -> list[str]:
         return []
     notes, binding = [], planned.readable.binding
     if binding.missing:
-        notes.append(f"{planned.file.path} lacks {', '.join(binding.missing)}: read as null.")
+        notes.append(f"{planned.file.path} lacks {listed(binding.missing, '')}: read as null.")
     fate = {"ignore": "ignored", "rescue": "kept in _rescued"}.get(source.unknown_columns)
     if binding.extra and fate:
-        notes.append(f"{planned.file.path} has extra columns, {fate}: {', '.join(binding.extra)}.")
+        notes.append(f"{planned.file.path} has extra columns, {fate}: {listed(binding.extra, '')}.")
     return notes
 
 

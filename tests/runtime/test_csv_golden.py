@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from alur_nb.authoring.sample import head
 from alur_nb.runtime.csv import explain, read
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.types import LongField, TimestampField
@@ -43,6 +45,16 @@ def test_the_table_has_a_reason_for_every_row_and_no_row_twice() -> None:
         cells = [cell for cell, _, _ in rows]
         assert len(cells) == len(set(cells)), kind
         assert all(why for _, _, why in rows), kind
+
+
+@pytest.mark.parametrize("kind", list(GOLDEN))
+def test_the_head_that_a_preview_reads_holds_the_table_s_very_bytes(kind: str) -> None:
+    """A preview inspects and reads the head as a run does the file: equal bytes are an equal path from here on."""
+    rows = GOLDEN[kind][1]
+    table = "id,value\n" + "".join(f"{index},{cell}\n" for index, (cell, _, _) in enumerate(rows))
+    stream = io.BytesIO(table.encode() + b"-1,behind the head\n")
+    found = head(stream, "golden.csv", Dialect(), max_bytes=1 << 20, max_rows=len(rows))
+    assert (found.data.decode(), found.rows, found.complete) == (table, len(rows), False)
 
 
 @pytest.mark.parametrize("kind", list(GOLDEN))
