@@ -36,12 +36,14 @@ class Opened:
 
     planned: PlannedFile
     head: Head | None
-    """None where the file was read in place, whole."""
+    """None where the file was read in place."""
+    whole: bool = True
+    """Whether a file that was read in place was read to its end."""
 
     @property
     def complete(self) -> bool:
         """Whether every byte was seen."""
-        return self.head is None or self.head.complete
+        return self.whole if self.head is None else self.head.complete
 
 
 @dataclass(frozen=True, slots=True)

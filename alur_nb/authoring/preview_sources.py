@@ -130,7 +130,8 @@ class Sampler:
                     looked = inspect_file(
                         planned, planned.file, stream, plan.contract, source, hashed=rows is None
                     )
-                    return Opened(looked, None)
+                    found_rows = looked.readable.inspection.records if looked.readable else None
+                    return Opened(looked, None, whole=rows is None or (found_rows or 0) <= rows)
                 dialect = Dialect.of(source.options) if source.format == "csv" else lines
                 found = head(stream, planned.file.path, dialect, max_bytes=HEAD_BYTES, max_rows=rows)
         except SourceError as error:

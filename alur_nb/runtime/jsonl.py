@@ -172,7 +172,8 @@ def _parsed(lines: DataFrame, contract: Table, unknown: str, texts: frozenset[st
         ]
     )
     # Not by Arrow: its Python side is not among what a job on Glue must have.
-    parse = F.udf(rules.__call__, schema, useArrow=False)
+    # Said to be nondeterministic, so that no plan calls it again for a filter or for each column that it fills.
+    parse = F.udf(rules.__call__, schema, useArrow=False).asNondeterministic()
     rows = lines.withColumn("parsed", parse("raw"))
     formatted = [F.col(f"parsed.values.v{index}").alias(f"f{index}") for index, _ in _formatted(fields)]
     return rows.select("*", *formatted)
