@@ -192,6 +192,8 @@ def matched(
         if name is None:
             if unknown == "error":
                 raise Misfit(f"the key `{key}` is not in {table}")
+            if path + key in rest:
+                raise Misfit(f"two keys to be rescued are one by name: `{path + key}`")
             rest[path + key] = value
         elif name in found:
             raise Misfit(f"two keys are one by name: `{key}` and another for `{name}`")

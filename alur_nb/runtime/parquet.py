@@ -10,7 +10,8 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING, BinaryIO
 
-from py4j.protocol import Py4JError, Py4JJavaError
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
@@ -77,7 +78,7 @@ def inspect_parquet(spark: SparkSession, stream: BinaryIO, file: LandedFile, *, 
         return replace(found, problem="the Parquet data ends before its end", fix=f"{_AGAIN} It was cut off.")
     try:
         schema, records = _footer(spark, file)
-    except Py4JJavaError as error:
+    except (Py4JJavaError, PySparkException) as error:
         return replace(found, problem=f"Spark cannot read it: {_first_line(error)}", fix=_fix(error))
     return replace(
         found, header=tuple(schema.names), records=records, spark_schema=json.dumps(schema.jsonValue())
@@ -100,15 +101,12 @@ def _footer(spark: SparkSession, file: LandedFile) -> tuple[T.StructType, int]:
         reader.close()
 
 
-def _first_line(error: Py4JJavaError) -> str:
-    try:
-        text = str(error.java_exception.getMessage())
-    except Py4JError:
-        text = str(error)
+def _first_line(error: Exception) -> str:
+    text = str(error.java_exception.getMessage() if isinstance(error, Py4JJavaError) else error)
     return text.strip().split("\n")[0].rstrip(".")
 
 
-def _fix(error: Py4JJavaError) -> str:
+def _fix(error: Exception) -> str:
     if "NANOS" in str(error):
         return 'Write timestamps in microseconds: df.to_parquet(path, coerce_timestamps="us").'
     return _AGAIN
@@ -261,7 +259,7 @@ def _rows(spark: SparkSession, files: Sequence[ReadableFile], contract: Table, *
     )
     sources = {name: f"c{index}" for index, name in enumerate(bound) if name is not None}
     columns = [
-        (F.col(sources[name]) if name in sources else F.lit(None)).cast(field.spark_type()).alias(name)
+        (F.col(sources[name]) if name in sources else F.lit(None)).cast(field.ddl).alias(name)
         for name, field in contract.file_columns.items()
     ]
     if rescue:

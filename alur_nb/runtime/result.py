@@ -52,7 +52,10 @@ def conform(frame: DataFrame, target: Table, ingested_at: datetime) -> DataFrame
         given["_ingested_at"] = wanted["_ingested_at"]
     _refuse_wrong_columns(target, given, wanted, free)
     columns = [
-        F.col(quoted(name)).cast(kind).alias(name) for name, kind in wanted.items() if name != "_ingested_at"
+        # By its spelling, in which any part may be null: what is read from files is so, and checked by the rows.
+        F.col(quoted(name)).cast(target.columns[name].ddl).alias(name)
+        for name in wanted
+        if name != "_ingested_at"
     ]
     kept = [F.col(name) for name in free if name in given and name != "_ingested_at"]
     stamp = F.lit(ingested_at.isoformat()).cast("timestamp").alias("_ingested_at")

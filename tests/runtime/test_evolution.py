@@ -10,7 +10,18 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import DataFrame
 
-from alur_nb import BronzeTable, IntegerField, StringField, files, load_to_bronze, new, pipeline, read
+from alur_nb import (
+    ArrayField,
+    BronzeTable,
+    IntegerField,
+    StringField,
+    StructField,
+    files,
+    load_to_bronze,
+    new,
+    pipeline,
+    read,
+)
 from alur_nb.runtime.errors import ContractError, DeclarationError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import PipelineRun
@@ -145,6 +156,28 @@ def test_json_lines_evolve_and_rescue(workspace: Workspace, project: Project, la
     assert rows(shop.orders, "id", "size", "tags") == [(1, "1.50", None), (2, None, '["x"]'), (3, "L", None)]
 
 
+def test_nested_columns_that_may_not_be_null_are_published(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    class OrdersBronze(BronzeTable):
+        id = IntegerField(nullable=False)
+        tags = ArrayField(StringField(nullable=False), nullable=False)
+        address = StructField({"zip": IntegerField(nullable=False)})
+
+    @pipeline(sources={"orders": files("orders/*", format="jsonl", strict=False)}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders.where("id < 5")
+
+    good = [f'{{"id": {number}, "tags": ["x"], "address": {{"zip": 1}}}}' for number in range(30)]
+    land("orders/1.jsonl", "\n".join([*good, '{"id": 99, "tags": [null]}']))
+    run = go(workspace, project)
+    assert (run.rows, run.rejected) == (5, 1)
+    assert run.reject_reasons == {"tags: [0]: null in a column that is not nullable": 1}
+    assert [row.asDict(recursive=True) for row in read(OrdersBronze).where("id = 4").collect()] == [
+        {"id": 4, "tags": ["x"], "address": {"zip": 1}}
+    ]
+
+
 def test_parquet_evolves_by_its_own_types(workspace: Workspace, project: Project, land: Land) -> None:
     shop = Shop(schema_mode="evolve", format="parquet")
     folder = workspace.settings.root / "data/orders"
@@ -211,6 +244,6 @@ def test_the_preview_shows_what_a_run_would_do(
 
     Shop(schema_mode="evolve")
     land("orders/1.csv", "id,note,size\n1,a,5\n")
-    text = str(preview("ingest_orders"))
+    text = str(preview(workspace, project, "ingest_orders"))
     assert "size = StringField()" in text
     assert "surplus" not in text
