@@ -214,10 +214,13 @@ def _timestamp(value: object) -> datetime | None:
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         raise Misfit(says(text, "is not a timestamp: yyyy-MM-dd HH:mm:ss"))
-    *parts, fraction, sign, hours, minutes = match.groups()
+    year, month, day, hour, minute, second, fraction, sign, hours, minutes = match.groups()
+    micros = int((fraction or "").ljust(6, "0"))
     try:
-        local = datetime(*(int(part or 0) for part in parts), int((fraction or "").ljust(6, "0")), tzinfo=UTC)  # type: ignore[arg-type]
-    except (ValueError, TypeError):
+        local = datetime(
+            int(year), int(month), int(day), int(hour), int(minute), int(second or 0), micros, UTC
+        )
+    except ValueError:
         raise Misfit(says(text, "is not a moment of the calendar")) from None
     offset = 60 * int(hours or 0) + int(minutes or 0)
     if offset > 18 * 60 or int(minutes or 0) > 59:
