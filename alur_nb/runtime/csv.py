@@ -7,7 +7,7 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from pyspark.errors import IllegalArgumentException, SparkUpgradeException
+from pyspark.errors import IllegalArgumentException, SparkRuntimeException, SparkUpgradeException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StringType, StructField, StructType
@@ -23,6 +23,10 @@ from alur_nb.runtime.types import DateField, Field, StringField, TimestampField
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
+
+
+# Spark 4 has a class of its own for a pattern that cannot be read.
+_NO_PATTERN = (IllegalArgumentException, SparkRuntimeException, SparkUpgradeException)
 
 
 def read(
@@ -89,7 +93,7 @@ def check_formats(spark: SparkSession, contract: Table) -> None:
             continue
         try:
             spark.sql("SELECT try_to_timestamp('', :pattern)", args={"pattern": pattern}).collect()
-        except (IllegalArgumentException, SparkUpgradeException) as error:
+        except _NO_PATTERN as error:
             raise DeclarationError(
                 f"{contract.qualified_name}.{name}: the format `{pattern}` is no datetime pattern of Spark's.",
                 fix='Write it of letters such as yyyy, MM, dd, HH, mm, ss: format="dd.MM.yyyy HH:mm".',
@@ -134,7 +138,8 @@ def _rescued(layout: Layout) -> Column:
     if not extra:
         return F.lit(None).cast("string")
     members = [F.col(source).alias(name) for name, source in extra]
-    some = reduce(or_, [F.col(source).isNotNull() for _, source in extra])
+    # Flat, for as many columns as there may be: a chain of 10,000 conditions is too deep for Spark's planner.
+    some = F.coalesce(*[F.col(source) for _, source in extra]).isNotNull()
     return F.when(some, F.to_json(F.struct(*members)))
 
 

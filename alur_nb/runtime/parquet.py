@@ -271,7 +271,7 @@ def _rescued(schema: T.StructType, bound: Sequence[str | None]) -> Column:
     extra = [(name, f"c{index}") for index, name in enumerate(schema.names) if bound[index] is None]
     if not extra:
         return F.lit(None).cast("string")
-    some = reduce(or_, [F.col(source).isNotNull() for _, source in extra])
+    some = F.coalesce(*[F.when(F.col(source).isNotNull(), True) for _, source in extra]).isNotNull()
     return F.when(some, F.to_json(F.struct(*[F.col(source).alias(name) for name, source in extra])))
 
 
