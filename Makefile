@@ -22,8 +22,9 @@ export PYTHONNOUSERSITE := 1
 export JUPYTER_PREFER_ENV_PATH := 1
 
 PYTEST := $(BIN)/python -m pytest
-# `make test PYTEST_ARGS="-k ledger -x"`
+# `make test PYTEST_ARGS="-k ledger -x"`; a process of tests has a Spark of its own, so more than cores are no gain.
 PYTEST_ARGS ?=
+PROCESSES ?= 2
 
 help:
 	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
@@ -75,7 +76,7 @@ endif
 	@touch $@
 
 define run_pytest
-IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
+IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadfile --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
 

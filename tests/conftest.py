@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import gzip
 import os
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from alur_nb.runtime.aws import client
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+from tests.integration.moto import moto
+from tests.integration.seaweedfs import S3Server, seaweedfs
 
 Land = Callable[..., Path]
 
@@ -59,3 +64,46 @@ def land(workspace: Workspace) -> Land:
         return path
 
     return write
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Keep a file's tests in one process, and the files that look at one demo."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class Together(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid.partition("::")[0].replace("test_parity.py", "test_demo.py")
+
+    return Together(config, log)
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """An S3 server on the loopback, for all tests."""
+    with seaweedfs(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The S3 server is where boto3 goes, with the server's keys."""
+    for name, value in s3_server.environ.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="session")
+def glue_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Glue catalog on the loopback, for all tests."""
+    with moto(tmp_path_factory.mktemp("moto")) as url:
+        yield url
+
+
+@pytest.fixture
+def glue(s3: None, glue_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A client of an empty Glue catalog with the databases of the environment `dev` of the project `shop`."""
+    urllib.request.urlopen(f"{glue_server}/moto-api/reset", data=b"", timeout=30).close()
+    monkeypatch.setenv("AWS_ENDPOINT_URL_GLUE", glue_server)
+    made = client("glue")
+    made.create_database(DatabaseInput={"Name": "shop_dev_bronze"})
+    return made

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
@@ -18,8 +19,8 @@ VARIABLE = "ALUR_REQUIRE"
 
 
 def require_program(name: str, install: str) -> Path:
-    """Return the program's path from the PATH; `install` is the command that brings it."""
-    found = shutil.which(name)
+    """Return the program's path, from beside Python or from the PATH; `install` is the command that brings it."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
         _missing(f"the program `{name}`", install)
     return Path(found)

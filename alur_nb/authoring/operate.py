@@ -95,7 +95,12 @@ def run(
     from alur_nb.runtime.runner import run_pipelines
 
     known = project or current_project()
-    place = workspace or open_workspace(env=env)
+    if env != LOCAL and not load_settings().environment(env).is_local:
+        raise NotYetSupportedError(
+            f"Starting the jobs of environment `{env}` comes with a later release.",
+            fix="Run on the embedded lake (leave --env out); `alur export` writes the bundle for AWS now.",
+        )
+    place = workspace or open_workspace()
     names = selected(known, name, upstream=upstream, downstream=downstream)
     return run_pipelines(
         place, known, names, run_id=run_id or uuid.uuid4().hex, cancelled=cancelled, on_event=on_event

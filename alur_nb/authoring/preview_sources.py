@@ -30,6 +30,8 @@ LISTING_CAP = 10_000  # files of one listing that a preview compares with the le
 WHOLE_BYTES = 64 << 20  # a lookup below this size is read whole, so that its rows are found
 # What a compressed file counts for: CSV packs to about an eighth.
 _UNPACKED = 8
+# Bytes beyond a head: what gzip adds to content that it cannot make smaller is far less.
+_GZIP_SLACK = 64 << 10
 
 _CHANGED = "changed since it was loaded, or touched: only a run compares the content"
 
@@ -125,7 +127,8 @@ class Sampler:
         # A record of JSON lines is a line.
         lines = Dialect(quote="", header=False)
         try:
-            with self.workspace.files.open(planned.file) as stream:
+            wanted = None if rows is None else HEAD_BYTES + _GZIP_SLACK
+            with self.workspace.files.open(planned.file, head=wanted) as stream:
                 if in_place or rows is None:
                     looked = inspect_file(
                         planned, planned.file, stream, plan.contract, source, hashed=rows is None
@@ -202,9 +205,9 @@ class _CappedFiles:
         newest = sorted(found, key=lambda file: (file.modified_at, file.path))[-LISTING_CAP:]
         return sorted(newest, key=lambda file: file.path)
 
-    def open(self, file: SourceFile) -> BinaryIO:
-        """Open the file."""
-        return self._files.open(file)
+    def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
+        """Open the file, or the head of it."""
+        return self._files.open(file, head=head)
 
     def stat(self, file: SourceFile) -> SourceFile:
         """Look at the file again."""

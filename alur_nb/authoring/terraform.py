@@ -10,7 +10,8 @@ from typing import Any
 
 from alur_nb.authoring.manifest import Manifest, PipelineEntry, to_json
 from alur_nb.authoring.templates import deploy_templates
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError
+from alur_nb.runtime.deployed import landing_root, slug
+from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, session_conf
 
 TFVARS = "alur.auto.tfvars.json"
@@ -61,22 +62,6 @@ def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
     }
 
 
-def landing_root(environment: Environment) -> str | None:
-    """Return the environment's landing zone as `s3://bucket/prefix/`; None where it names none.
-
-    Raises SettingsError where it is no S3 address.
-    """
-    if environment.landing is None:
-        return None
-    landing = environment.landing if environment.landing.endswith("/") else environment.landing + "/"
-    if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/([^*?]+/)*", landing):
-        raise SettingsError(
-            f"[env.{environment.name}] landing = {environment.landing!r} is no place that a Glue job can read.",
-            fix=f'Write landing = "s3://BUCKET/" or "s3://BUCKET/PREFIX/" in {SETTINGS_FILE}.',
-        )
-    return landing
-
-
 def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:
     """Return the folder, `s3://bucket/folder/`, that holds everything that a source pattern can match.
 
@@ -105,20 +90,6 @@ def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:
             )
         pattern = landing + pattern.removeprefix("./")
     return _literal_folder(pattern, pipeline)
-
-
-def slug(text: str, setting: str, longest: int) -> str:
-    """Return a name that AWS takes: lower case, digits and `-`, starting with a letter.
-
-    Raises SettingsError where nothing is left of it, or more than `longest` characters.
-    """
-    name = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
-    if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name) or len(name) > longest:
-        raise SettingsError(
-            f"{setting} = {text!r} cannot name AWS resources.",
-            fix=f"Set {setting} in {SETTINGS_FILE}: 2 to {longest} of a-z, 0-9 and -, starting with a letter.",
-        )
-    return name
 
 
 def _job(name: str, entry: PipelineEntry, landing: str | None) -> dict[str, Any]:

@@ -99,6 +99,17 @@ def get_spark_session() -> SparkSession:
         return _start_session(load_settings().environment(LOCAL))
 
 
+def join_session(environment: Environment) -> SparkSession:
+    """Return a job's session: its master and its access to S3 are the launcher's, the rest is `session_conf`."""
+    from pyspark.sql import SparkSession
+
+    with _session_lock:
+        builder = SparkSession.builder.appName("alur-nb")
+        for key, value in session_conf(environment).items():
+            builder = builder.config(key, value)
+        return builder.getOrCreate()
+
+
 def _start_session(environment: Environment) -> SparkSession:
     from pyspark.sql import SparkSession
 

@@ -227,10 +227,11 @@ class LineEnds:
     A `\r` alone ends lines only in files whose first line ends so; in others it is an ordinary character.
     """
 
-    def __init__(self, quote: bytes) -> None:
+    def __init__(self, quote: bytes, escape: bytes) -> None:
         self.returns_end_lines: bool | None = None
         self.newline_seen = False
         self._quote = quote
+        self._escape = b"" if escape == quote else escape
         self._quoted = False
         self._held = b""
 
@@ -264,5 +265,9 @@ class LineEnds:
         return None
 
     def _count_quotes(self, data: bytes, start: int, end: int) -> None:
-        if self._quote:
-            self._quoted ^= data.count(self._quote, start, end) % 2 == 1
+        if not self._quote:
+            return
+        text = data[start:end]
+        if self._escape:
+            text = text.replace(self._escape * 2, b"").replace(self._escape + self._quote, b"")
+        self._quoted ^= text.count(self._quote) % 2 == 1

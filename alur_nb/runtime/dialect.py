@@ -264,7 +264,7 @@ class _Look:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._ends = LineEnds(dialect.quote.encode())
+        self._ends = LineEnds(dialect.quote.encode(), (dialect.escape or "").encode())
         self._scan = QuoteScan(dialect.marks())
         self._other: QuoteScan | None = None
         self._bad: BadFileError | None = None

@@ -63,6 +63,11 @@ def notes(contract: Table) -> list[str]:
     ]
 
 
+def goes_beyond(contract: Table, source: FileSource) -> bool:
+    """Whether rows of the source may have columns that no table declares."""
+    return bool(contract.added) or source.schema_mode == "rescue"
+
+
 def columns_beyond(target: Table, frame: DataFrame) -> dict[str, str]:
     """Return the frame's columns that the target does not declare, with their types: what the ledger keeps of them."""
     return {

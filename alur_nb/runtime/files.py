@@ -1,8 +1,7 @@
-"""Landing files: listed, opened, pinned and hashed; local today, S3 behind the same few calls."""
+"""Landing files: listed, opened, pinned and hashed; here those of a disk, in `files_s3` those of S3."""
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.globs import glob_regex, is_hidden, split_pattern
 
 _CHUNK_BYTES = 1 << 20
 
@@ -28,9 +28,9 @@ class SourceFile:
     size: int
     """Bytes."""
     version: str
-    """What tells two versions of one path apart without reading it: size and modification time in nanoseconds."""
+    """What tells two versions of one path apart without reading it: size and time in nanoseconds; on S3 the ETag."""
     pin: str
-    """`version` and the inode: equal before and after a read, or the read counts for nothing."""
+    """`version`, and the inode or the time: equal before and after a read, or the read counts for nothing."""
     modified_at: datetime
 
 
@@ -38,10 +38,16 @@ class Files(Protocol):
     """The few calls that planning and reading need of a landing zone."""
 
     def list(self, pattern: str) -> list[SourceFile]:
-        """Return the files that match the glob, sorted by path; SourceError where the folder does not exist."""
+        """Return the files that match the glob, all of them or SourceError, sorted by path.
 
-    def open(self, file: SourceFile) -> BinaryIO:
-        """Open the raw bytes; SourceError where the file is gone or may not be read."""
+        A folder that does not exist is a SourceError where there are folders; S3 has none, there it is empty.
+        """
+
+    def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
+        """Open the raw bytes; SourceError where the file is gone, has changed, or may not be read.
+
+        With `head` only the first that many bytes are wanted: no more need be there.
+        """
 
     def stat(self, file: SourceFile) -> SourceFile:
         """Look at the file again; SourceError where it is gone."""
@@ -58,19 +64,19 @@ class LocalFiles:
 
     def list(self, pattern: str) -> list[SourceFile]:
         """Match `*`, `?`, `[..]`, `{a,b}` and `**`; hidden files (`.x`, `_x`) are never matched."""
-        fixed, wild = _split_pattern(pattern)
+        fixed, wild = split_pattern(pattern)
         folder = Path(os.path.normpath(self.landing / fixed))
         if not folder.is_dir():
             raise SourceError(
                 f"The folder {folder} does not exist, so `{pattern}` matches nothing.",
                 fix=f"Create it, or correct the pattern; relative patterns start at {self.landing}.",
             )
-        matches = re.compile(_glob_regex(wild)).fullmatch
+        matches = re.compile(glob_regex(wild)).fullmatch
         found = (path for path in _walk(folder) if matches(path.relative_to(folder).as_posix()))
         return sorted((self._describe(path) for path in found), key=lambda file: file.path)
 
-    def open(self, file: SourceFile) -> BinaryIO:
-        """Open the file's raw bytes."""
+    def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
+        """Open the file's raw bytes; a disk reads no more than is asked of it, so `head` changes nothing."""
         try:
             return open(self._local(file), "rb")
         except OSError as error:
@@ -135,40 +141,9 @@ def _walk(folder: Path) -> Iterator[Path]:
             fix="Give this user permission to list it, then run again.",
         ) from error
     for entry in entries:
-        if entry.name.startswith((".", "_")):
+        if is_hidden(entry.name):
             continue
         if entry.is_dir():
             yield from _walk(Path(entry.path))
         elif entry.is_file():
             yield Path(entry.path)
-
-
-def _split_pattern(pattern: str) -> tuple[str, str]:
-    """Split a glob into the folders that hold no wildcard, and the rest."""
-    parts = pattern.split("/")
-    count = 0
-    while count < len(parts) - 1 and not re.search(r"[*?\[{]", parts[count]):
-        count += 1
-    return "/".join(parts[:count]) or ("/" if pattern.startswith("/") else ""), "/".join(parts[count:])
-
-
-def _glob_regex(pattern: str) -> str:
-    """Translate a glob; `*` stays within a folder, `**/` crosses folders, `{a,b}` are choices.
-
-    `glob.translate` came with Python 3.13 and knows no braces, so this is our own while Glue runs 3.11.
-    """
-    tokens = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^\]/]+\]|\{[^{}/]+\}|.", re.DOTALL)
-    simple = {"**/": "(?:[^/]+/)*", "**": ".*", "*": "[^/]*", "?": "[^/]"}
-    return "".join(_glob_token(token, simple) for token in tokens.findall(pattern))
-
-
-def _glob_token(token: str, simple: dict[str, str]) -> str:
-    if token in simple:
-        return simple[token]
-    if token.startswith("[") and len(token) > 1:
-        # `(?s:[abc])\Z`: what a set may hold, and how it is escaped, is the standard library's to know.
-        return fnmatch.translate(token).removeprefix("(?s:").removesuffix(r")\Z")
-    if token.startswith("{") and len(token) > 1:
-        choices = ("".join(_glob_regex(choice)) for choice in token[1:-1].split(","))
-        return f"(?:{'|'.join(choices)})"
-    return re.escape(token)

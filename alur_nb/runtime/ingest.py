@@ -7,33 +7,21 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime import evolution, publish, readers
+from alur_nb.runtime import evolution, publish
+from alur_nb.runtime.engine import Engine, SourceRead, Stage
 from alur_nb.runtime.errors import AuditError, CheckError, SourceError
-from alur_nb.runtime.lake import data_prefix, footer_rows, read_staged, rejects_prefix, storage_errors
+from alur_nb.runtime.lake import data_prefix, rejects_prefix
 from alur_nb.runtime.ledger import Batch, Input, Lease, State
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
-from alur_nb.runtime.quality import CheckResult, Expectation, Severity, evaluate, no_nulls_in_column
-from alur_nb.runtime.rejects import Rejects, judge, stage_rejects
-from alur_nb.runtime.result import OUTCOME, conform, partition_columns, with_metadata
+from alur_nb.runtime.quality import CheckResult, Expectation, Severity, no_nulls_in_column
+from alur_nb.runtime.rejects import judge
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
 _CHECK_EXAMPLES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Stage:
-    """What one `files(..)` source became in the batch's own prefix."""
-
-    plan: SourcePlan
-    frame: DataFrame
-    """The accepted rows, read back from the staged Parquet."""
-    prefix: str
-    accepted: int
-    rejects: Rejects
 
 
 @dataclass(slots=True)
@@ -41,7 +29,7 @@ class OpenBatch:
     """A run's batch on one table, from PLAN to SEAL; everything that the run must remember is kept here."""
 
     workspace: Workspace
-    spark: SparkSession
+    engine: Engine
     pipeline: str
     target: Table
     lease: Lease
@@ -82,6 +70,13 @@ class OpenBatch:
             ledger.plan(self.lease, batch)
             self.batch = batch
 
+    def plan_source(self, plan: SourcePlan) -> None:
+        """Write a source's files as inputs: the new ones, and those that are noted as skipped."""
+        self.warnings += plan.warnings
+        inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
+        if inputs:
+            self.plan(inputs)
+
     def stage_source(
         self, plan: SourcePlan, *, exclude: Sequence[str] = (), custom: Mapping[str, object] | None = None
     ) -> DataFrame:
@@ -90,52 +85,19 @@ class OpenBatch:
         The frame has the contract's columns, the metadata columns less `exclude`, and the `custom` ones.
         Raises AuditError (strict, and a row was rejected), RejectLimitError, SourceError, StorageError.
         """
-        self.warnings += plan.warnings
-        inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
-        if inputs:
-            self.plan(inputs)
-        files = [item.readable for item in plan.new if item.readable is not None]
-        with storage_errors("the landing files"):  # Spark looks for the files when it is told of them
-            read = readers.read(self.spark, files, plan.contract, plan.source)
-        frame = with_metadata(read, plan.source.source_system, self.started_at, custom)
-        if not files:
-            return frame.drop("_rejected", *exclude)
-        stage = self._write_stage(plan, frame)
+        self.plan_source(plan)
+        # By the same rule as `stage_result` takes rows as they were read: sealed files lie by partition, always.
+        by_user = self.target.partition_by if _shape(plan.contract) == _shape(self.target) else ()
+        read = SourceRead(plan, self.started_at, by_user, custom)
+        if not plan.new:
+            return self.engine.empty_source(read).drop(*exclude)
+        table = self.target.qualified_name
+        prefix = data_prefix(table, self.id) + (f"-r{len(self.stages)}" if self.stages else "")
+        stage = self.engine.stage_source(self.workspace.lake, read, prefix, rejects_prefix(table, self.id))
+        self._check_pins(plan)
         self.stages.append(stage)
         judge(plan, stage.rejects, stage.accepted + stage.rejects.rows)
         return stage.frame.drop(*exclude) if exclude else stage.frame
-
-    def _write_stage(self, plan: SourcePlan, frame: DataFrame) -> Stage:
-        """Write both outcomes side by side in one pass: a second pass would parse every file again."""
-        from pyspark.sql import functions as F
-        from pyspark.sql.types import StringType, StructType
-
-        lake, table = self.workspace.lake, self.target.qualified_name
-        prefix = data_prefix(table, self.id) + (f"-r{len(self.stages)}" if self.stages else "")
-        schema = frame.drop("_rejected").schema
-        outcome = F.when(F.col("_rejected"), "rejected").otherwise("accepted")
-        declared = {n: c for n, c in plan.contract.columns.items() if n not in plan.contract.added}
-        by_user = self.target.partition_by if declared == self.target.columns else ()
-        staged, names = partition_columns(frame.withColumn(OUTCOME, outcome).drop("_rejected"), by_user)
-        with storage_errors(lake.stage_uri(prefix)):
-            staged.write.partitionBy(OUTCOME, *names).parquet(lake.stage_uri(prefix))
-            rejects = Rejects()
-            if lake.staged_files(f"{prefix}/{OUTCOME}=rejected"):
-                only_file = StructType().add("_source_file", StringType())
-                rejected = read_staged(self.spark, lake.stage_uri(f"{prefix}/{OUTCOME}=rejected"), only_file)
-                rejects_uri = lake.stage_uri(rejects_prefix(table, self.id))
-                rejects = stage_rejects(self.spark, plan, rejected, rejects_uri)
-        for item in plan.new:
-            _check_pin(self.workspace, item)
-        accepted = self._staged_rows(f"{prefix}/{OUTCOME}=accepted")
-        back = self.spark.createDataFrame([], schema)
-        if accepted:
-            back = read_staged(self.spark, lake.stage_uri(f"{prefix}/{OUTCOME}=accepted"), schema)
-        return Stage(plan, back, f"{prefix}/{OUTCOME}=accepted", accepted, rejects)
-
-    def _staged_rows(self, prefix: str) -> int:
-        lake = self.workspace.lake
-        return footer_rows(self.spark, lake.stage_uri(prefix), lake.staged_files(prefix))
 
     def stage_result(self, result: DataFrame) -> tuple[DataFrame, str | None, bool]:
         """Return the rows to be sealed, their prefix (None without rows), and whether they are as they were read.
@@ -143,21 +105,27 @@ class OpenBatch:
         The frame that `load_to_bronze` or `files(..)` gave, returned as it is, is what was staged already;
         anything else is staged once more, beside it. Raises ContractError, StorageError.
         """
-        lake = self.workspace.lake
         contracts = [stage.plan.contract for stage in self.stages]
-        fitted = conform(result, evolution.with_added(self.target, contracts, result), self.started_at)
-        if len(self.stages) == 1 and result is self.stages[0].frame and _same_types(result, fitted):
+        target = evolution.with_added(self.target, contracts, result)
+        fitted, same_types = self.engine.fit(result, target, self.started_at)
+        if len(self.stages) == 1 and result is self.stages[0].frame and same_types:
             stage = self.stages[0]
             return stage.frame, stage.prefix if stage.accepted else None, True
         prefix = data_prefix(self.target.qualified_name, self.id, rewritten=True)
-        staged, names = partition_columns(fitted, self.target.partition_by)
-        with storage_errors(lake.stage_uri(prefix)):
-            writer = staged.write.partitionBy(*names) if names else staged.write
-            writer.parquet(lake.stage_uri(prefix))
+        staged = self.engine.stage_result(self.workspace.lake, fitted, self.target, prefix)
         for stage in self.stages:
-            for item in stage.plan.new:
-                _check_pin(self.workspace, item)
-        return read_staged(self.spark, lake.stage_uri(prefix), fitted.schema), prefix, False
+            self._check_pins(stage.plan)
+        return staged, prefix, False
+
+    def _check_pins(self, plan: SourcePlan) -> None:
+        """Compare the files with their plan after the last read of them: what was read must be what was planned."""
+        for item in plan.new:
+            if self.workspace.files.stat(item.file).pin != item.file.pin:
+                raise SourceError(
+                    f"{item.file.path} changed while it was read.",
+                    fix="Nothing was published. Run again once the file is complete; deliver files by renaming them "
+                    "into place.",
+                )
 
     def audit_and_seal(
         self, result: DataFrame, expectations: Iterable[Expectation], *, still_wanted: Callable[[], None]
@@ -172,9 +140,9 @@ class OpenBatch:
         frame, prefix, as_read = self.stage_result(result)
         rules = tuple(expectations) if as_read else (*_not_null_rules(self.target), *expectations)
         group_by = "_source_file" if as_read and "_source_file" in frame.columns else None
-        evaluation = evaluate(frame, rules, examples=_CHECK_EXAMPLES, group_by=group_by)
+        evaluation = self.engine.evaluate(frame, rules, examples=_CHECK_EXAMPLES, group_by=group_by)
         self.checks = evaluation.results
-        written = self._staged_rows(prefix) if prefix else 0
+        written = self.engine.staged_rows(self.workspace.lake, prefix) if prefix else 0
         if written != evaluation.rows:
             raise AuditError(
                 f"The staged files hold {written:,} rows, but {evaluation.rows:,} were read back.",
@@ -185,7 +153,8 @@ class OpenBatch:
         accepted = self._accepted_by_file(evaluation.groups if group_by else None)
         inputs = [_completed(item, accepted, self.stages) for item in self.inputs]
         _refuse_lost_records(inputs, self.stages)
-        added = evolution.columns_beyond(self.target, frame) if prefix else {}
+        beyond = any(evolution.goes_beyond(stage.plan.contract, stage.plan.source) for stage in self.stages)
+        added = evolution.columns_beyond(self.target, frame) if prefix and beyond else {}
         sealed = replace(self._sealed_batch(inputs, prefix, evaluation.rows), added=added)
         still_wanted()
         publish.seal(self.workspace, sealed, inputs)
@@ -203,8 +172,7 @@ class OpenBatch:
         for stage in self.stages:
             groups: Mapping[str | None, int] | None = known
             if groups is None:
-                rows = stage.frame.groupBy("_source_file").count().collect() if stage.accepted else []
-                groups = {row[0]: row[1] for row in rows}
+                groups = self.engine.rows_by_file(stage.frame) if stage.accepted else {}
             if sum(groups.values()) != stage.accepted:
                 raise AuditError(
                     f"Rows by file add up to {sum(groups.values()):,}, the staged files hold {stage.accepted:,}.",
@@ -246,11 +214,9 @@ class OpenBatch:
             publish.abort(self.workspace, dying, reason)
 
 
-def _same_types(one: DataFrame, other: DataFrame) -> bool:
-    def types(frame: DataFrame) -> dict[str, str]:
-        return {field.name: field.dataType.simpleString() for field in frame.schema.fields}
-
-    return types(one) == types(other)
+def _shape(table: Table) -> dict[str, str]:
+    """Return the declared columns: those that schema_mode="evolve" has added move no row to another partition."""
+    return {name: column.ddl for name, column in table.columns.items() if name not in table.added}
 
 
 def _planned(item: PlannedFile) -> Input:
@@ -279,15 +245,6 @@ def _refuse_lost_records(inputs: Sequence[Input], stages: Sequence[Stage]) -> No
                 f"{item.file.path} holds {counted:,} records, but {parsed.get(item.file.path)} were read.",
                 fix="Nothing was published. Please report this with the file named above.",
             )
-
-
-def _check_pin(workspace: Workspace, item: PlannedFile) -> None:
-    """Compare the file with its plan after the last read of it: what was read must be what was planned."""
-    if workspace.files.stat(item.file).pin != item.file.pin:
-        raise SourceError(
-            f"{item.file.path} changed while it was read.",
-            fix="Nothing was published. Run again once the file is complete; deliver files by renaming them into place.",
-        )
 
 
 def _not_null_rules(target: Table) -> list[Expectation]:

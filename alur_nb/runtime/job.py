@@ -12,14 +12,15 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from alur_nb.runtime.errors import AlurError, NotYetSupportedError
+from alur_nb.runtime.context import join_session
+from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.parameters import ARGUMENT, job_argument
 from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import current_project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.runner import Event, run_pipelines
 from alur_nb.runtime.settings import LOCAL
-from alur_nb.runtime.workspace import open_workspace
+from alur_nb.runtime.workspace import open_job, open_workspace
 
 log = logging.getLogger("alur")
 
@@ -51,13 +52,11 @@ def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
     parser.add_argument("--project", type=Path, default=Path(), help="folder whose embedded lake is used")
     options, _ = parser.parse_known_args(list(argv))
     argument = job_argument(argv)
-    environment = argument.get("environment", LOCAL)
-    if environment != LOCAL:
-        raise NotYetSupportedError(
-            f"Running on AWS (environment `{environment}`) comes with a later release.",
-            fix="Run this script without --alur, on the embedded lake: python SCRIPT --project DIR",
-        )
-    workspace = open_workspace(options.project)
+    if argument.get("environment", LOCAL) == LOCAL:
+        workspace = open_workspace(options.project)
+    else:
+        workspace = open_job(argument)
+        join_session(workspace.environment)
     run_id = str(argument.get("run_id") or uuid.uuid4().hex)
     return run_pipelines(workspace, current_project(), [pipeline.name], run_id=run_id, on_event=_log_event)
 

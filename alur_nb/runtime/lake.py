@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 class Lake(Protocol):
     """What staging, publishing and reading need of the place where tables lie."""
+
+    def prepare(self, table: Table) -> None:
+        """Make the table known to whoever reads it, and evolve it; ContractError where its rows cannot follow."""
 
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """Raise StorageError where anything lies under a batch's prefixes before it has been planned."""
@@ -39,7 +43,13 @@ class Lake(Protocol):
         """Show a SEALED batch; safe again and again, by any number of owners at the same moment."""
 
     def discard(self, batch: Batch) -> None:
-        """Delete what an aborted batch staged, and what is left over after a commit."""
+        """Delete what the batch staged and has not sealed: all of an aborted one, the rest of a committed one."""
+
+    def clean(self, batch: Batch) -> None:
+        """Take a rolled back or superseded batch out for good: first its rows and rejects, then what shows them.
+
+        Again is nothing. Only for a batch whose state in the ledger is decided: it deletes what was sealed.
+        """
 
     def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
         """Return where the rows of published batches lie; StorageError where one is gone."""
@@ -64,6 +74,9 @@ class LocalLake:
     def __init__(self, root: Path) -> None:
         self.warehouse = root / "warehouse"
         self.staging = root / "staging"
+
+    def prepare(self, table: Table) -> None:
+        """Nothing: a local table is its folders, and old files lack new columns, which are read as null."""
 
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""
@@ -112,6 +125,17 @@ class LocalLake:
             for folder in (self.staging / table).glob(f"batch_id={batch.id}*"):
                 # A run that was taken over may still be writing here; what stays is found by the next recovery.
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def clean(self, batch: Batch) -> None:
+        """Delete the batch's folders in the warehouse, then what is left of it in staging."""
+        for table in (batch.table, batch.table + REJECTS_SUFFIX):
+            folder = self._published(table, batch.id)
+            with (
+                storage_errors(folder),
+                suppress(FileNotFoundError),
+            ):  # cleaned before, or by another owner now
+                shutil.rmtree(folder)
+        self.discard(batch)
 
     def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
         """Return one directory a batch, leaving out those without rows of this kind."""
@@ -209,11 +233,18 @@ def read_parquet(
     spark: SparkSession, lake: Lake, table: str, batches: Sequence[Batch], schema: StructType
 ) -> DataFrame:
     """Return exactly the schema's columns of the given batches, matched by name; absent ones are null."""
-    uris = lake.batch_uris(table, batches)
-    if not uris:
+    from pyspark.sql import DataFrame
+
+    root = lake.table_uri(table)
+    # Sealed where they were staged, some batches lie one folder deeper; Spark refuses two depths in one read.
+    depths: dict[int, list[str]] = {}
+    for uri in lake.batch_uris(table, batches):
+        depths.setdefault(uri.removeprefix(root).count("="), []).append(literal_uri(uri))
+    if not depths:
         return spark.createDataFrame([], schema)
-    reader = spark.read.schema(schema).option("basePath", lake.table_uri(table))
-    return reader.parquet(*map(literal_uri, uris)).select(*map(quoted, schema.names))
+    reader = spark.read.schema(schema).option("basePath", root)
+    frames = [reader.parquet(*uris).select(*map(quoted, schema.names)) for uris in depths.values()]
+    return reduce(DataFrame.union, frames)
 
 
 def read_staged(spark: SparkSession, uri: str, schema: StructType) -> DataFrame:
@@ -270,13 +301,28 @@ def _translated(text: str, where: object) -> AlurError | None:
             f"There is no space left to write {where}.",
             fix="Nothing was published. Free some disk space, then run again: it starts where it stopped.",
         )
+    if "No FileSystem for scheme" in text or "S3AFileSystem not found" in text:
+        return StorageError(
+            "This Spark cannot open s3:// addresses.",
+            fix="Run on Glue; or put hadoop-aws and the AWS SDK of Spark's Hadoop version on its class path.",
+        )
+    if "ExpiredToken" in text:
+        return StorageError(
+            f"The credentials expired while {where} was in use.",
+            fix="Nothing was published. Log in again, then run again: it starts where it stopped.",
+        )
+    if "AccessDeniedException" in text:
+        return StorageError(
+            f"Access is denied to {where}.",
+            fix="Nothing was published. Give this role the permission for that bucket, then run again.",
+        )
     if "Permission denied" in text or "Read-only file system" in text or "Mkdirs failed" in text:
         return StorageError(
             f"This user may not write {where}.",
             fix="Nothing was published. Give this user write permission to the .alur folder, then run again.",
         )
     if "FAILED_READ_FILE" in text or "Encountered error while reading file" in text:
-        found = re.search(r"while reading file (?:file:)?/*(/\S+?)\.?(?:\s|$)", text)
+        found = re.search(r"while reading file (\S+?)\.?(?:\s|$)", text)
         return SourceError(
             f"Spark could not read {found.group(1) if found else 'a landing file'} to its end: it is damaged.",
             fix="Nothing was published. Deliver the file again, or take it out of the folder; then run again.",

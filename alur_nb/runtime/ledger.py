@@ -12,6 +12,8 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Protocol
 
+from alur_nb.runtime.errors import LeaseBusyError, LeaseLostError, LedgerError
+
 SCHEMA_VERSION = 1
 BATCH_ID_WIDTH = len("00000001-0001")
 
@@ -103,13 +105,19 @@ class Ledger(Protocol):
         """Put the batch as PLANNED if it does not exist and the lease's epoch holds; LeaseLostError otherwise."""
 
     def seal(self, batch: Batch, inputs: Sequence[Input]) -> None:
-        """Complete the inputs, then PLANNED -> SEALED: the decision. LeaseLostError where refused."""
+        """Complete the inputs, then PLANNED -> SEALED: the decision; again is a no-op. LeaseLostError where refused."""
 
     def commit(self, batch: Batch) -> None:
         """SEALED -> COMMITTED; again is a no-op."""
 
     def abort(self, batch: Batch) -> bool:
-        """PLANNED -> ABORTED with the batch's reason; False where it was no longer PLANNED."""
+        """PLANNED -> ABORTED with the batch's reason; again is a no-op. False where it was decided otherwise."""
+
+    def roll_back(self, batch: Batch, leases: Sequence[Lease]) -> None:
+        """COMMITTED -> ROLLED_BACK and, in the same transaction, a look at each lease; again is a no-op.
+
+        LeaseLostError where one of the epochs has moved on: what was seen under these leases may be old.
+        """
 
     def mark_cleaned(self, table: str, batch_id: str) -> None:
         """Note that a dead batch's prefixes are empty."""
@@ -123,12 +131,69 @@ class Ledger(Protocol):
     def inputs(self, table: str, batch_id: str) -> list[Input]:
         """Return a batch's inputs, in the order in which they were planned."""
 
+    def inputs_by_batch(self, table: str) -> dict[str, list[Input]]:
+        """Return batch id -> inputs of the whole table, in far fewer requests than one per batch."""
+
+    def lease(self, table: str) -> Lease | None:
+        """Return who holds the table's lease, alive or not; None where nobody does."""
+
+    def forget_inputs(self, lease: Lease) -> int:
+        """Delete the inputs of batches that were never planned, and return how many items they were.
+
+        Only below the lease's epoch: from there on no PLAN can come any more, under ours it still may.
+        """
+
 
 def live(batches: Sequence[Batch]) -> list[Batch]:
     """Return the COMMITTED batches that no batch which was ever COMMITTED supersedes."""
     committed_once = [batch for batch in batches if batch.state in (State.COMMITTED, State.ROLLED_BACK)]
     superseded = {old for batch in committed_once for old in batch.supersedes}
     return [batch for batch in batches if batch.state is State.COMMITTED and batch.id not in superseded]
+
+
+def epoch_of(batch_id: str) -> int:
+    """Return the epoch under which a batch id was made: its first part (`{epoch:08d}-{n:04d}`)."""
+    return int(batch_id.split("-")[0])
+
+
+def lost(table: str) -> LeaseLostError:
+    """Return the error of a run that finds its table taken over."""
+    return LeaseLostError(
+        f"Another run has taken {table} over; what this run staged is thrown away.",
+        fix="Nothing was published by this run. Run again to see what is left to load.",
+    )
+
+
+def taken_over(table: str) -> LeaseLostError:
+    """Return the error of a rollback that finds one of its tables taken over."""
+    return LeaseLostError(
+        f"Another run has taken {table} over; nothing was rolled back.",
+        fix="Start over: it may have loaded what is to be rolled back.",
+    )
+
+
+def busy(table: str, holder: str) -> LeaseBusyError:
+    """Return the error of a run that finds its table being written."""
+    return LeaseBusyError(
+        f"{table} is being written by another run ({holder}).",
+        fix="Wait until it ends, or stop it; then run again.",
+    )
+
+
+def cannot_roll_back(batch: Batch, state: State | None) -> LedgerError:
+    """Return the error for a batch that is not there to be rolled back."""
+    return LedgerError(
+        f"Batch {batch.id} of {batch.table} cannot be rolled back: it is {state or 'unknown'}, not COMMITTED.",
+        fix=f"Look at its history: alur history {batch.table}",
+    )
+
+
+def newer(where: str, version: int) -> LedgerError:
+    """Return the error of a release that meets the ledger of a later one."""
+    return LedgerError(
+        f"The ledger {where} was written by a newer alur-nb (schema {version}, here {SCHEMA_VERSION}).",
+        fix="Upgrade: pip install -U alur-nb.",
+    )
 
 
 def batch_to_json(batch: Batch) -> str:

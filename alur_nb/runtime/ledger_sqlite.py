@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import sqlite3
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from alur_nb.runtime.errors import LeaseBusyError, LeaseLostError, LedgerError
+from alur_nb.runtime.errors import LedgerError
 from alur_nb.runtime.ledger import (
     SCHEMA_VERSION,
     Batch,
@@ -21,13 +18,17 @@ from alur_nb.runtime.ledger import (
     State,
     batch_from_json,
     batch_to_json,
-    inputs_from_json,
-    inputs_to_json,
+    busy,
+    cannot_roll_back,
+    epoch_of,
+    lost,
+    newer,
+    taken_over,
 )
+from alur_nb.runtime.ledger_pages import inputs_of, pages
+from alur_nb.runtime.owners import local_owner, may_live
 
-# Courtesy only: safety rests on the epoch. A run renews every few seconds while it works.
-LEASE_FRESH_SECONDS = 60
-INPUTS_PER_ITEM = 1_000
+__all__ = ["SqliteLedger", "local_owner"]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS meta (schema_version INTEGER NOT NULL);
@@ -42,9 +43,8 @@ CREATE TABLE IF NOT EXISTS inputs (
 """
 
 
-def local_owner() -> str:
-    """Return this process's name as a lease owner: `host/pid/start time`, so that a dead pid can be seen."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_process_start(os.getpid())}"
+# Schema version -> what brings a file of that version to the next one; each runs inside the transaction that needs it.
+_MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
 
 
 class SqliteLedger:
@@ -60,11 +60,10 @@ class SqliteLedger:
                 'SELECT epoch, owner, renewed_at FROM lease WHERE "table" = ?', (table,)
             ).fetchone()
             epoch, holder, renewed_at = row or (0, None, "")
-            if holder is not None and _alive(holder, renewed_at):
-                raise LeaseBusyError(
-                    f"{table} is being written by another run ({holder}).",
-                    fix="Wait until it ends, or stop it; then run again.",
-                )
+            if holder is not None and may_live(
+                holder, owner, datetime.now(UTC) - datetime.fromisoformat(renewed_at)
+            ):
+                raise busy(table, holder)
             db.execute(
                 'INSERT INTO lease VALUES (?, ?, ?, ?) ON CONFLICT ("table") DO UPDATE SET '
                 "epoch = excluded.epoch, owner = excluded.owner, renewed_at = excluded.renewed_at",
@@ -80,7 +79,7 @@ class SqliteLedger:
                 (_now(), lease.table, lease.epoch, lease.owner),
             )
             if changed.rowcount == 0:
-                raise _lost(lease.table)
+                raise lost(lease.table)
 
     def release(self, lease: Lease) -> None:
         """Clear the owner if it is still this lease's."""
@@ -91,33 +90,36 @@ class SqliteLedger:
             )
 
     def put_inputs(self, lease: Lease, batch_id: str, inputs: Sequence[Input], *, first: int) -> None:
-        """Insert the planned inputs in items of 1,000; an item that exists stays as it is."""
+        """Insert the planned inputs, about 1,000 to a page; a page that exists stays as it is."""
         with self._transaction() as db:
-            for n, items in _chunks(inputs, first):
+            for n, packed in enumerate(pages(inputs), first):
                 db.execute(
-                    "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?, ?)", (lease.table, batch_id, n, items)
+                    "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?, ?)", (lease.table, batch_id, n, packed)
                 )
 
     def plan(self, lease: Lease, batch: Batch) -> None:
         """Insert the batch under the lease's epoch; refused for an old epoch or an id that another run used."""
         with self._transaction() as db:
-            epoch = db.execute('SELECT epoch FROM lease WHERE "table" = ?', (lease.table,)).fetchone()
             known = _read(db, batch.table, batch.id)
             if known is not None and known.state is State.PLANNED and known.run_id == batch.run_id:
                 return
-            if known is not None or epoch != (lease.epoch,):
-                raise _lost(lease.table)
+            if known is not None or _epoch(db, lease.table) != lease.epoch:
+                raise lost(lease.table)
             _insert(db, _timed(batch, State.PLANNED))
 
     def seal(self, batch: Batch, inputs: Sequence[Input]) -> None:
         """Complete the inputs and decide, in one transaction."""
         with self._transaction() as db:
             known = _read(db, batch.table, batch.id)
-            if known is None or known.state is not State.PLANNED or known.epoch != batch.epoch:
-                raise _lost(batch.table)
+            if known is None or known.epoch != batch.epoch:
+                raise lost(batch.table)
+            if known.state in (State.SEALED, State.COMMITTED) and known.run_id == batch.run_id:
+                return
+            if known.state is not State.PLANNED:
+                raise lost(batch.table)
             db.execute('DELETE FROM inputs WHERE "table" = ? AND batch_id = ?', (batch.table, batch.id))
-            for n, items in _chunks(inputs, 0):
-                db.execute("INSERT INTO inputs VALUES (?, ?, ?, ?)", (batch.table, batch.id, n, items))
+            for n, packed in enumerate(pages(inputs)):
+                db.execute("INSERT INTO inputs VALUES (?, ?, ?, ?)", (batch.table, batch.id, n, packed))
             _update(db, _timed(replace(batch, times=known.times), State.SEALED))
 
     def commit(self, batch: Batch) -> None:
@@ -125,7 +127,7 @@ class SqliteLedger:
         with self._transaction() as db:
             known = _read(db, batch.table, batch.id)
             if known is None or known.state not in (State.SEALED, State.COMMITTED):
-                raise _lost(batch.table)
+                raise lost(batch.table)
             if known.state is State.SEALED:
                 _update(db, _timed(known, State.COMMITTED))
 
@@ -133,10 +135,22 @@ class SqliteLedger:
         """Abort the batch if it is PLANNED still, keeping its reason and counts."""
         with self._transaction() as db:
             known = _read(db, batch.table, batch.id)
-            if known is None or known.state is not State.PLANNED:
-                return False
-            _update(db, _timed(replace(batch, times=known.times), State.ABORTED))
-        return True
+            if known is not None and known.state is State.PLANNED:
+                _update(db, _timed(replace(batch, times=known.times), State.ABORTED))
+        return known is not None and known.state in (State.PLANNED, State.ABORTED)
+
+    def roll_back(self, batch: Batch, leases: Sequence[Lease]) -> None:
+        """Check the leases' epochs and switch the batch, in one transaction."""
+        with self._transaction() as db:
+            known = _read(db, batch.table, batch.id)
+            if known is not None and known.state is State.ROLLED_BACK:
+                return
+            if known is None or known.state is not State.COMMITTED:
+                raise cannot_roll_back(batch, known.state if known else None)
+            for lease in leases:
+                if _epoch(db, lease.table) != lease.epoch:
+                    raise taken_over(lease.table)
+            _update(db, _timed(known, State.ROLLED_BACK))
 
     def mark_cleaned(self, table: str, batch_id: str) -> None:
         """Set `cleaned` on a batch."""
@@ -167,7 +181,40 @@ class SqliteLedger:
             return []
         with self._transaction(write=False) as db:
             rows = db.execute(query, (table, batch_id)).fetchall()
-        return [item for (blob,) in rows for item in inputs_from_json(zlib.decompress(blob).decode())]
+        return [item for (packed,) in rows for item in inputs_of(packed)]
+
+    def inputs_by_batch(self, table: str) -> dict[str, list[Input]]:
+        """Return the inputs of all batches of the table."""
+        query = 'SELECT batch_id, items FROM inputs WHERE "table" = ? ORDER BY batch_id, n'
+        if not self.path.exists():
+            return {}
+        with self._transaction(write=False) as db:
+            rows = db.execute(query, (table,)).fetchall()
+        found: dict[str, list[Input]] = {}
+        for batch_id, packed in rows:
+            found.setdefault(batch_id, []).extend(inputs_of(packed))
+        return found
+
+    def lease(self, table: str) -> Lease | None:
+        """Return the holder, or None."""
+        query = 'SELECT "table", epoch, owner FROM lease WHERE "table" = ? AND owner IS NOT NULL'
+        if not self.path.exists():
+            return None
+        with self._transaction(write=False) as db:
+            row = db.execute(query, (table,)).fetchone()
+        return Lease(*row) if row else None
+
+    def forget_inputs(self, lease: Lease) -> int:
+        """Delete the orphans below the lease's epoch."""
+        query = (
+            'SELECT DISTINCT batch_id FROM inputs WHERE "table" = ? AND batch_id NOT IN '
+            '(SELECT id FROM batch WHERE "table" = ?)'
+        )
+        delete = 'DELETE FROM inputs WHERE "table" = ? AND batch_id = ?'
+        with self._transaction() as db:
+            orphans = [row[0] for row in db.execute(query, (lease.table, lease.table)).fetchall()]
+            old = [batch_id for batch_id in orphans if epoch_of(batch_id) < lease.epoch]
+            return sum(db.execute(delete, (lease.table, batch_id)).rowcount for batch_id in old)
 
     @contextmanager
     def _transaction(self, *, write: bool = True) -> Iterator[sqlite3.Connection]:
@@ -196,10 +243,11 @@ class SqliteLedger:
             db.execute("INSERT INTO meta VALUES (?)", (SCHEMA_VERSION,))
         (version,) = db.execute("SELECT schema_version FROM meta").fetchone()
         if version > SCHEMA_VERSION:
-            raise LedgerError(
-                f"The ledger {self.path} was written by a newer alur-nb (schema {version}, here {SCHEMA_VERSION}).",
-                fix="Upgrade: pip install -U alur-nb.",
-            )
+            raise newer(str(self.path), version)
+        for old in range(version, SCHEMA_VERSION):
+            if old in _MIGRATIONS:
+                _MIGRATIONS[old](db)
+            db.execute("UPDATE meta SET schema_version = ?", (old + 1,))
 
 
 def _read(db: sqlite3.Connection, table: str, batch_id: str) -> Batch | None:
@@ -224,44 +272,10 @@ def _timed(batch: Batch, state: State) -> Batch:
     return replace(batch, state=state, times={**batch.times, state.lower(): _now()})
 
 
-def _chunks(inputs: Sequence[Input], first: int) -> Iterator[tuple[int, bytes]]:
-    for start in range(0, len(inputs), INPUTS_PER_ITEM):
-        text = inputs_to_json(inputs[start : start + INPUTS_PER_ITEM])
-        yield first + start // INPUTS_PER_ITEM, zlib.compress(text.encode())
-
-
-def _lost(table: str) -> LeaseLostError:
-    return LeaseLostError(
-        f"Another run has taken {table} over; what this run staged is thrown away.",
-        fix="Nothing was published by this run. Run again to see what is left to load.",
-    )
+def _epoch(db: sqlite3.Connection, table: str) -> int | None:
+    row = db.execute('SELECT epoch FROM lease WHERE "table" = ?', (table,)).fetchone()
+    return row[0] if row else None
 
 
 def _now() -> str:
     return datetime.now(UTC).isoformat()
-
-
-def _alive(owner: str, renewed_at: str) -> bool:
-    """Tell whether the owner may still work: its pid where it is a process of ours, else its last renewal."""
-    host, pid, started = [*owner.split("/"), "", ""][:3]
-    if host == socket.gethostname() and pid.isdigit():
-        return _process_start(int(pid)) == started and started != ""
-    age = datetime.now(UTC) - datetime.fromisoformat(renewed_at)
-    return age < timedelta(seconds=LEASE_FRESH_SECONDS)
-
-
-def _process_start(pid: int) -> str:
-    """Return what tells this process from a later one with the same pid; empty where it does not run."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        return "foreign"
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return "running"  # macOS has no /proc: a living pid counts as the owner
-    # Field 22 is the start time in clock ticks since boot; the name in field 2 may hold blanks (proc(5)).
-    state, start = stat.rpartition(")")[2].split()[0], stat.rpartition(")")[2].split()[19]
-    return "" if state == "Z" else start

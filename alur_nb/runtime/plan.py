@@ -79,8 +79,10 @@ def read_history(ledger: Ledger, table: str) -> History:
     """Gather the table's input files; *loaded in any live batch* beats *skipped in any live batch*."""
     by_path: dict[str, Input] = {}
     by_hash: dict[str, str] = {}
-    for batch in live(ledger.batches(table)):
-        for item in ledger.inputs(table, batch.id):
+    batches = live(ledger.batches(table))
+    inputs = ledger.inputs_by_batch(table)  # read after the batches: what is sealed has its inputs
+    for batch in batches:
+        for item in inputs.get(batch.id, ()):
             if item.kind != "file":
                 continue
             known = by_path.get(item.key)
@@ -266,11 +268,13 @@ def _refuse_bad(plan: SourcePlan) -> None:
 def new_batches(ledger: Ledger, source: NewSource, target: str) -> list[Batch]:
     """Return the upstream's live batches with rows that no sealed or committed batch of the target lists."""
     upstream = source.table.qualified_name
+    batches = ledger.batches(target)
+    inputs = ledger.inputs_by_batch(target)  # read after the batches: what is sealed has its inputs
     taken = {
         item.version
-        for batch in ledger.batches(target)
+        for batch in batches
         if batch.state in (State.SEALED, State.COMMITTED)
-        for item in ledger.inputs(target, batch.id)
+        for item in inputs.get(batch.id, ())
         if item.kind == "batch" and item.key == upstream
     }
     return [

@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime import publish
-from alur_nb.runtime.context import LoadCall, get_spark_session, loading_by
+from alur_nb.runtime.context import LoadCall, loading_by
+from alur_nb.runtime.engine import Engine
+from alur_nb.runtime.engine_spark import SparkEngine
 from alur_nb.runtime.errors import (
     CheckError,
     ContractError,
@@ -21,12 +23,12 @@ from alur_nb.runtime.errors import (
     LedgerError,
     NotYetSupportedError,
     RunCancelledError,
+    plural,
 )
 from alur_nb.runtime.ingest import OpenBatch
-from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.ledger import Input, Lease, live
-from alur_nb.runtime.ledger_sqlite import local_owner
 from alur_nb.runtime.load import source_for
+from alur_nb.runtime.owners import local_owner
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
 from alur_nb.runtime.plan import SourcePlan, new_batches, plan_source
 from alur_nb.runtime.project import Project
@@ -59,6 +61,7 @@ class RunContext:
     started_at: datetime
     cancelled: threading.Event
     tell: Callable[[Event], None]
+    engine: Engine
 
     def refuse_cancelled(self) -> None:
         """Raise RunCancelledError where the run was cancelled: Spark may have been between two jobs."""
@@ -76,6 +79,7 @@ def run_pipelines(
     run_id: str | None = None,
     cancelled: threading.Event | None = None,
     on_event: Callable[[Event], None] | None = None,
+    engine: Engine | None = None,
 ) -> RunReport:
     """Run the named pipelines (default: all) in the DAG's order, each with its own batch on its own table.
 
@@ -88,6 +92,7 @@ def run_pipelines(
         datetime.now(UTC),
         cancelled or threading.Event(),
         on_event or (lambda event: None),
+        engine or SparkEngine(),
     )
     done: dict[str, PipelineRun] = {}
     for name in project.order(names):
@@ -131,13 +136,12 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     """Bring one batch from lease to commit; on any error before SEAL it is thrown away and nothing was published."""
     refuse_later(pipeline)
     workspace, table = run.workspace, pipeline.target.qualified_name
-    spark = get_spark_session()
-    run.refuse_cancelled()
-    # Interrupting a notebook cancels this group; the properties belong to this thread (PySpark pins threads).
-    spark.sparkContext.setJobGroup(run.run_id, f"alur {pipeline.name}", interruptOnCancel=True)
     with _leased(run, table) as lease:
+        workspace.lake.prepare(pipeline.target)
         notes = publish.recover(workspace, table)
-        batch = OpenBatch(workspace, spark, pipeline.name, pipeline.target, lease, run.run_id, run.started_at)
+        batch = OpenBatch(
+            workspace, run.engine, pipeline.name, pipeline.target, lease, run.run_id, run.started_at
+        )
         try:
             result = _call(run, pipeline, batch)
             if batch.batch is None:
@@ -206,21 +210,22 @@ def _call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | 
     if inputs:
         batch.plan(inputs)
     run.tell(Event(pipeline.name, "planned", _planned_text(plans, inputs)))
+    # Not before: where nothing is new, Spark is not even started.
+    run.engine.begin(run.run_id, f"alur {pipeline.name}")
+    run.refuse_cancelled()
     frames = {parameter: batch.stage_source(plan) for parameter, plan in plans.items()}
     for parameter, source in pipeline.sources.items():
         if isinstance(source, NewSource | TableSource):
             table = source.table
             found = upstream.get(parameter)
             batches = live(run.workspace.ledger.batches(table.qualified_name)) if found is None else found
-            frames[parameter] = read_rows(batch.spark, run.workspace.lake, table, batches)
+            frames[parameter] = run.engine.read_batches(run.workspace.lake, table, batches)
     return _called(run, pipeline, batch, {name: frames[name] for name in pipeline.sources})
 
 
 def _called(
     run: RunContext, pipeline: Pipeline, batch: OpenBatch, frames: Mapping[str, DataFrame]
 ) -> DataFrame | None:
-    from pyspark.sql import DataFrame
-
     calls = 0
 
     def stage(call: LoadCall) -> DataFrame:
@@ -242,7 +247,7 @@ def _called(
 
     with loading_by(stage):
         result = pipeline.function(**frames)
-    if not isinstance(result, DataFrame):
+    if not run.engine.is_frame(result):
         raise ContractError(
             f"Pipeline `{pipeline.name}` returned {type(result).__name__}, not a DataFrame.",
             fix="End the function with `return frame`.",
@@ -272,9 +277,7 @@ def _plan_extract(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> None
 def _note_skipped(batch: OpenBatch, plans: Iterable[SourcePlan]) -> None:
     """Record files that are to be skipped, so that the next run need not look into them again."""
     for plan in plans:
-        batch.warnings += plan.warnings
-        if plan.with_status("bad", "same_content"):
-            batch.stage_source(plan)
+        batch.plan_source(plan)
 
 
 def _refuse_mixed(pipeline: Pipeline, call: LoadCall) -> None:
@@ -303,8 +306,8 @@ def refuse_later(pipeline: Pipeline) -> None:
 
 def _planned_text(plans: Mapping[str, SourcePlan], inputs: Sequence[Input]) -> str:
     files = sum(len(plan.new) for plan in plans.values())
-    parts = [f"{files:,} new files"] if plans else []
-    return ", ".join([*parts, f"{len(inputs):,} new batches"] if inputs else parts)
+    parts = [plural(files, "new file")] if plans else []
+    return ", ".join([*parts, plural(len(inputs), "new batch")] if inputs else parts)
 
 
 @contextlib.contextmanager
@@ -320,7 +323,7 @@ def _leased(run: RunContext, table: str) -> Iterator[Lease]:
                 ledger.renew(lease)
             except LedgerError as error:
                 log.warning("%s: %s", table, error)
-                cancel_jobs(run.run_id)
+                run.engine.cancel(run.run_id)
                 return
 
     heartbeat = threading.Thread(target=renew, name=f"alur-lease-{table}", daemon=True)
@@ -333,8 +336,3 @@ def _leased(run: RunContext, table: str) -> Iterator[Lease]:
             LedgerError
         ):  # a lease that cannot be given up is taken over: its process is dead
             ledger.release(lease)
-
-
-def cancel_jobs(run_id: str) -> None:
-    """Cancel the Spark jobs of a run, from any thread."""
-    get_spark_session().sparkContext.cancelJobGroup(run_id)

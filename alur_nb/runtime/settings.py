@@ -142,9 +142,19 @@ def session_conf(environment: Environment) -> dict[str, str]:
         "spark.sql.ansi.enabled": "false",
         "spark.sql.adaptive.enabled": "true",
     }
-    if environment.is_local:
-        conf |= _LAPTOP_CONF
-    return conf
+    return conf | (_LAPTOP_CONF if environment.is_local else _AWS_CONF)
+
+
+_AWS_CONF = {
+    # The committer on S3 is Hadoop's own, version 1: a task's files are copied out of its attempt's folder, and all
+    # of them into the batch's prefix when the job has succeeded. The two copies are made by S3 itself. That the last
+    # one is not atomic does no harm: the prefix is fresh, in no catalog and read by nobody until SEAL, which comes
+    # after the job; what a failed job leaves there is deleted with its aborted batch.
+    # EMR's and Glue's "S3-optimized" committer shows files when a task commits, which is what version 2 does: an
+    # attempt that was given up could still add a file to a prefix that has been counted. So it is off.
+    # (The magic committer would save the copies; it needs spark-hadoop-cloud, which not every Glue version has.)
+    "spark.sql.parquet.fs.optimized.committer.optimization-enabled": "false",
+}
 
 
 # Only what a laptop needs: no UI port, no network but loopback, few shuffle partitions for small data.

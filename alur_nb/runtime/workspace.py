@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from alur_nb.runtime.errors import NotYetSupportedError
 from alur_nb.runtime.files import Files, LocalFiles
 from alur_nb.runtime.lake import Lake, LocalLake
 from alur_nb.runtime.ledger import Ledger
@@ -34,15 +35,16 @@ class Workspace:
 def open_workspace(root: Path | None = None, env: str = LOCAL) -> Workspace:
     """Open an environment of the project at or above `root` (default: the working directory).
 
-    Raises SettingsError for an unknown environment, NotYetSupportedError for one on AWS.
+    An environment on AWS is opened for looking: what writes its tables are its jobs.
+
+    Raises SettingsError for an unknown environment, and without AWS credentials for one on AWS.
     """
     settings = load_settings(root)
     environment = settings.environment(env)
     if not environment.is_local:
-        raise NotYetSupportedError(
-            f"Running on AWS (environment `{env}`) comes with a later release.",
-            fix="Run on the embedded lake (leave --env out); `alur export` writes the bundle for AWS now.",
-        )
+        from alur_nb.runtime.deployed import deployment_in, open_parts
+
+        return Workspace(settings, environment, *open_parts(deployment_in(settings, environment)))
     lake_root = settings.root / LAKE_FOLDER
     return Workspace(
         settings=settings,
@@ -51,3 +53,17 @@ def open_workspace(root: Path | None = None, env: str = LOCAL) -> Workspace:
         lake=LocalLake(lake_root),
         ledger=SqliteLedger(lake_root / "state.db"),
     )
+
+
+def open_job(argument: Mapping[str, Any]) -> Workspace:
+    """Open the environment that a job's `--alur` argument describes: a job has no `alur.toml`.
+
+    Raises SettingsError where the argument does not describe it.
+    """
+    from alur_nb.runtime.deployed import deployment_of, open_parts
+
+    deployment = deployment_of(argument)
+    name = deployment.environment
+    environment = Environment(name, landing=deployment.landing, region=deployment.region)
+    settings = Settings(Path.cwd(), deployment.project, environments={name: environment})
+    return Workspace(settings, environment, *open_parts(deployment))

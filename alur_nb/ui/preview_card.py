@@ -14,6 +14,7 @@ from alur_nb.authoring.preview_facts import (
 )
 from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.preview_text import source_facts
+from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import (
     Content,
     Html,
@@ -109,7 +110,7 @@ def _rejected(value: Preview) -> Html | None:
     if not value.rejected_rows:
         return None
     reasons = table(
-        f"{value.rejected_rows:,} rejected rows by reason",
+        f"{plural(value.rejected_rows, 'rejected row')} by reason",
         ("reason", "rows"),
         list(value.reject_reasons.items()),
     )
@@ -117,7 +118,7 @@ def _rejected(value: Preview) -> Html | None:
         (one.source_file, one.line, one.column or "", one.reason, code(one.raw)) for one in value.rejected
     ]
     shown = table("rejected rows", ("file", "line", "column", "reason", "raw"), rows)
-    return joined(reasons, details(f"the first {len(rows):,} rejected rows", shown))
+    return joined(reasons, details(f"the first {plural(len(rows), 'rejected row')}", shown))
 
 
 def _checks(checks: Sequence[CheckPreview]) -> Html | None:

@@ -35,7 +35,7 @@ from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 
-pytestmark = pytest.mark.usefixtures("spark")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark")]
 
 GOOD = "id,amount,note\n1,2.50,a\n2,3.50,b\n"
 BAD_ROWS = "id,amount,note\n1,2.5,a\nx,1,b\n3,1.005,c\n"

@@ -14,7 +14,7 @@ from alur_nb.runtime.workspace import Workspace
 from tests.authoring.test_preview import load, look, own_temporary_folder
 from tests.conftest import Land
 
-pytestmark = pytest.mark.usefixtures("spark")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark")]
 
 
 class Orders(BronzeTable):

@@ -78,6 +78,7 @@ def parsed(text: str, *, doubled: bool) -> list[list[str]]:
     max_bytes=st.integers(1, 250),
 )
 @settings(max_examples=400, deadline=None)
+@example([['"'], [""]], "\r", False, False, False, "utf-8", "a.csv", False, 2, 7)
 def test_the_head_of_any_csv_file_parses_to_the_first_records_of_the_whole(
     rows: list[list[str]],
     line_end: str,
@@ -223,8 +224,8 @@ def test_a_compressed_head_reads_only_its_part_of_the_file() -> None:
     [
         (b"", "the file has 0 bytes"),
         (b"id\n1\n", "the gzip data is damaged"),
-        (gzip.compress(b"id\n1\n" * 1_000)[:-9], "the gzip data ends before its end"),
-        (gzip.compress(b""), "0 bytes inside its gzip"),
+        (gzip.compress(b"id\n1\n" * 1_000, mtime=0)[:-9], "the gzip data ends before its end"),
+        (gzip.compress(b"", mtime=0), "0 bytes inside its gzip"),
     ],
 )
 def test_a_damaged_file_is_returned_as_it_is_so_that_inspection_says_why(

@@ -81,7 +81,7 @@ def records(text: str) -> int:
 
 
 @given(texts=st.lists(csv_text(), min_size=3, max_size=6))
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 def test_read_and_explain_refuse_the_same_rows(
     texts: list[str], spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -1,3 +1,5 @@
+"""What every landing zone does alike, on a disk and on S3; then what only a disk does."""
+
 from __future__ import annotations
 
 import hashlib
@@ -5,25 +7,33 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from alur_nb.runtime.errors import SourceError
-from alur_nb.runtime.files import LocalFiles, _glob_regex
+from alur_nb.runtime.files import LocalFiles
+from tests.landing_place import Bucket, Folder, LandingPlace
 
 
-def lay(root: Path, *names: str) -> LocalFiles:
+@pytest.fixture(params=["disk", "S3"])
+def landing(request: pytest.FixtureRequest, tmp_path: Path) -> LandingPlace:
+    if request.param == "disk":
+        return Folder(tmp_path)
+    request.getfixturevalue("s3")
+    return Bucket()
+
+
+def fill(landing: LandingPlace, *names: str) -> None:
     for name in names:
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    return LocalFiles(root)
+        landing.put(name, name.encode())
+
+
+NAMES = ["orders/1.csv", "orders/2.csv", "orders/2024/3.csv", "orders/2024/01/4.csv", "odd [x]/1.csv"]
 
 
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
         ("orders/*.csv", ["orders/1.csv", "orders/2.csv"]),
+        ("./orders/*.csv", ["orders/1.csv", "orders/2.csv"]),
         ("orders/**/*.csv", ["orders/1.csv", "orders/2.csv", "orders/2024/3.csv", "orders/2024/01/4.csv"]),
         ("orders/{1,2}.csv", ["orders/1.csv", "orders/2.csv"]),
         ("orders/[!1].csv", ["orders/2.csv"]),
@@ -33,28 +43,103 @@ def lay(root: Path, *names: str) -> LocalFiles:
         ("orders/9*.csv", []),
     ],
 )
-def test_globs_match_as_users_know_them(tmp_path: Path, pattern: str, found: list[str]) -> None:
-    names = ["orders/1.csv", "orders/2.csv", "orders/2024/3.csv", "orders/2024/01/4.csv", "odd [x]/1.csv"]
-    files = lay(tmp_path, *names, "orders/.hidden.csv", "orders/_tmp.csv", "orders/note.txt")
-    assert [file.path for file in files.list(pattern)] == sorted(found)
+def test_globs_match_as_users_know_them(landing: LandingPlace, pattern: str, found: list[str]) -> None:
+    fill(landing, *NAMES, "orders/.hidden.csv", "orders/_tmp.csv", "orders/_old/1.csv", "orders/note.txt")
+    assert [file.path for file in landing.files.list(pattern)] == sorted(found)
 
 
-def test_an_absolute_pattern_outside_the_landing_keeps_absolute_paths(tmp_path: Path) -> None:
-    lay(tmp_path / "elsewhere", "a.csv")
-    files = lay(tmp_path / "landing", "b.csv")
-    (found,) = files.list(f"{tmp_path}/elsewhere/*.csv")
-    assert found.path == f"{tmp_path}/elsewhere/a.csv"
+def test_an_absolute_pattern_outside_the_landing_keeps_absolute_paths(landing: LandingPlace) -> None:
+    landing.put(f"{landing.elsewhere}a.csv", b"a")
+    landing.put("b.csv", b"b")
+    (found,) = landing.files.list(f"{landing.elsewhere.replace('[1]', '?1?')}*.csv")
+    assert found.path == f"{landing.elsewhere}a.csv"
 
 
-def test_a_pattern_may_climb_out_of_the_landing(tmp_path: Path) -> None:
-    lay(tmp_path / "elsewhere", "a.csv")
-    (found,) = LocalFiles(tmp_path / "landing").list("../elsewhere/*.csv")
+def test_a_folder_without_matching_files_is_empty(landing: LandingPlace) -> None:
+    landing.put("orders/x.txt", b"")
+    assert landing.files.list("orders/*.csv") == []
+
+
+def test_a_name_is_taken_literally_whatever_its_letters(landing: LandingPlace) -> None:
+    names = [
+        "a b.csv",
+        "a[1].csv",
+        "50%.csv",
+        "%41.csv",
+        "q'\".csv",
+        "a+b.csv",
+        "ä/ü.csv",
+        "{x}*?.csv",
+        "a&b=c;d,e@~.csv",
+    ]
+    fill(landing, *names)
+    found = landing.files.list("**/*.csv")
+    assert [file.path for file in found] == sorted(names)
+    for file in found:
+        with landing.files.open(file) as stream:
+            assert stream.read() == file.path.encode()
+        assert landing.files.stat(file).pin == file.pin
+        assert file.uri.endswith(file.path)
+
+
+def test_a_file_is_described_by_its_listing_alone(landing: LandingPlace) -> None:
+    landing.put("a.csv", b"id\n1\n")
+    (file,) = landing.files.list("a.csv")
+    assert file.size == 5
+    assert landing.files.stat(file) == file
+
+
+def test_another_content_is_another_version(landing: LandingPlace) -> None:
+    landing.put("a.csv", b"id\n1\n")
+    (before,) = landing.files.list("a.csv")
+    landing.put("a.csv", b"id\n22\n")
+    after = landing.files.stat(before)
+    assert after.version != before.version
+    assert after.pin != before.pin
+    assert landing.files.list("a.csv") == [after]
+
+
+def test_the_hash_is_that_of_the_bytes(landing: LandingPlace) -> None:
+    content = os.urandom(3_000_000)
+    landing.put("a.csv", content)
+    (file,) = landing.files.list("a.csv")
+    assert landing.files.hash(file) == hashlib.sha256(content).hexdigest()
+
+
+def test_the_head_of_a_file_has_at_least_the_bytes_that_are_wanted(landing: LandingPlace) -> None:
+    landing.put("a.csv", bytes(range(100)))
+    landing.put("empty.csv", b"")
+    file, empty = landing.files.list("*.csv")
+    for wanted in (1, 10, 100, 1000):
+        with landing.files.open(file, head=wanted) as stream:
+            assert stream.read(wanted) == bytes(range(100))[:wanted]
+    with landing.files.open(empty, head=10) as stream:
+        assert stream.read() == b""
+
+
+def test_a_file_that_is_gone_names_the_next_step(landing: LandingPlace) -> None:
+    fill(landing, "a.csv")
+    (file,) = landing.files.list("a.csv")
+    landing.remove("a.csv")
+    for look in (landing.files.open, landing.files.stat, landing.files.hash):
+        with pytest.raises(SourceError, match=r"a\.csv is gone") as caught:
+            look(file)
+        assert "Run again" in str(caught.value)
+
+
+def test_a_pattern_may_climb_out_of_a_landing_folder(tmp_path: Path) -> None:
+    place = Folder(tmp_path)
+    place.put(f"{place.elsewhere}a.csv", b"a")
+    (tmp_path / "landing").mkdir()
+    (found,) = place.files.list("../elsewhere/*.csv")
     assert found.path == f"{tmp_path}/elsewhere/a.csv"
 
 
 def test_a_landing_folder_with_special_characters_is_taken_literally(tmp_path: Path) -> None:
-    files = lay(tmp_path / "in [1] {x} * ü", "a b.csv")
-    (found,) = files.list("*.csv")
+    root = tmp_path / "in [1] {x} * ü"
+    root.mkdir()
+    (root / "a b.csv").write_text("a")
+    (found,) = LocalFiles(root).list("*.csv")
     assert found.path == "a b.csv"
 
 
@@ -64,45 +149,14 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     assert "relative patterns start at" in str(caught.value)
 
 
-def test_a_folder_without_files_is_empty(tmp_path: Path) -> None:
-    (tmp_path / "orders").mkdir()
-    assert LocalFiles(tmp_path).list("orders/*.csv") == []
-
-
-def test_the_version_changes_with_the_content_and_the_pin_with_the_file(tmp_path: Path) -> None:
-    files = lay(tmp_path, "a.csv")
+def test_a_file_that_was_replaced_by_its_like_has_another_pin(tmp_path: Path) -> None:
+    path, replacement = tmp_path / "a.csv", tmp_path / "new"
+    path.write_text("a.csv")
+    files = LocalFiles(tmp_path)
     (before,) = files.list("a.csv")
-    assert files.stat(before) == before
-    replacement = tmp_path / "new"
     replacement.write_text("a.csv")
     os.utime(replacement, ns=(0, int(before.version.split("-")[1])))
-    replacement.rename(tmp_path / "a.csv")
+    replacement.rename(path)
     after = files.stat(before)
     assert after.version == before.version
     assert after.pin != before.pin
-
-
-def test_the_hash_is_that_of_the_bytes(tmp_path: Path) -> None:
-    files = lay(tmp_path, "a.csv")
-    (file,) = files.list("a.csv")
-    assert files.hash(file) == hashlib.sha256(b"a.csv").hexdigest()
-
-
-def test_a_file_that_is_gone_names_the_next_step(tmp_path: Path) -> None:
-    files = lay(tmp_path, "a.csv")
-    (file,) = files.list("a.csv")
-    (tmp_path / "a.csv").unlink()
-    for look in (files.open, files.stat, files.hash):
-        with pytest.raises(SourceError, match="is gone") as caught:
-            look(file)
-        assert "Run again" in str(caught.value)
-
-
-@given(st.text(alphabet="ab[]{}*?,!.-_ é", min_size=1, max_size=12).filter(lambda name: "/" not in name))
-def test_a_glob_without_wildcards_matches_only_itself(name: str) -> None:
-    import re
-
-    if not re.search(r"[*?\[{]", name):
-        assert re.fullmatch(_glob_regex(name), name)
-        assert not re.fullmatch(_glob_regex(name), name + "x")
-    assert re.compile(_glob_regex(name))

@@ -161,3 +161,34 @@ def test_a_lake_without_write_permission_is_an_error_with_a_next_step(
 
 def test_odd_column_names_are_quoted() -> None:
     assert quoted("a`b c") == "`a``b c`"
+
+
+def test_cleaning_takes_the_published_batch_and_what_is_staged_of_it(lake: LocalLake) -> None:
+    stage(lake, data_prefix(TABLE, ID))
+    stage(lake, rejects_prefix(TABLE, ID))
+    lake.publish(sealed(rejects=True))
+    stage(lake, data_prefix(TABLE, ID, rewritten=True))
+    kept = stage(lake, data_prefix(TABLE, "00000002-0001"))
+    for _ in range(2):
+        lake.clean(sealed(rejects=True))
+    assert not published(lake).exists()
+    assert not published(lake, "orders__rejects").exists()
+    assert list(lake.staging.rglob("batch_id=*")) == [kept]
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "message"),
+    [
+        (
+            "org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme",
+            StorageError,
+            "s3://",
+        ),
+        ("java.nio.file.AccessDeniedException: s3a://b/k", StorageError, "Access is denied"),
+        ("AmazonS3Exception: The provided token has expired (ExpiredToken)", StorageError, "expired"),
+    ],
+)
+def test_what_hadoop_says_of_s3_becomes_a_next_step(said: str, kind: type[AlurError], message: str) -> None:
+    with pytest.raises(kind, match=message) as caught, storage_errors("s3://lake/orders"):
+        raise OSError(said)
+    assert caught.value.fix

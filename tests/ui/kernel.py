@@ -77,10 +77,15 @@ class Kernel:
         self.manager.shutdown_kernel(now=True)
 
     def run(
-        self, source: str, cell_id: str | None = None, *, during: Callable[[], None] | None = None
+        self,
+        source: str,
+        cell_id: str | None = None,
+        *,
+        during: Callable[[], None] | None = None,
+        once_shown: str = "",
     ) -> Ran:
-        """Run a cell to its end; `during` is called once the cell has shown its first output."""
-        return self.collect(self.send(source, cell_id), during)
+        """Run a cell to its end; `during` is called once an output of the cell has the text `once_shown`."""
+        return self.collect(self.send(source, cell_id), during, once_shown)
 
     def send(self, source: str, cell_id: str | None = None) -> str:
         """Hand a cell to the kernel, and return the request's id."""
@@ -98,7 +103,13 @@ class Kernel:
         request: str = message["header"]["msg_id"]
         return request
 
-    def collect(self, request: str, during: Callable[[], None] | None = None, timeout: float = 120) -> Ran:
+    def collect(
+        self,
+        request: str,
+        during: Callable[[], None] | None = None,
+        once_shown: str = "",
+        timeout: float = 120,
+    ) -> Ran:
         """Wait for the end of a cell; what belongs to other requests is kept for them."""
         ran = Ran()
         deadline = time.monotonic() + timeout
@@ -106,7 +117,8 @@ class Kernel:
             assert time.monotonic() < deadline, f"the cell did not end: {self._outputs.get(request)}"
             self._receive()
             ran.status = self._replies.get(request, "")
-            if during is not None and self._outputs.get(request):
+            shown = self._outputs.get(request, [])
+            if during is not None and any(once_shown in str(output.get("data")) for output in shown):
                 during()
                 during = None
         ran.status, ran.outputs = self._replies[request], self._outputs.pop(request, [])

@@ -12,6 +12,9 @@ from tests.ui.kernel import Kernel
 
 pytestmark = pytest.mark.slow
 
+# What the progress says as soon as a job of Spark's runs.
+SPARK_WORKS = "of 2 tasks"
+
 SLOW = """%%alur_pipeline slow
 import alur_nb
 
@@ -88,12 +91,10 @@ def test_an_interrupt_stops_spark_and_the_next_cell_works(kernel: Kernel, folder
 
     def stop() -> None:
         nonlocal stopped_at
-        # Long enough for the slow job to have begun.
-        time.sleep(6)
         stopped_at = time.monotonic()
         kernel.manager.interrupt_kernel()
 
-    ran = kernel.run("%alur_run slow", "run", during=stop)
+    ran = kernel.run("%alur_run slow", "run", during=stop, once_shown=SPARK_WORKS)
     assert ran.status == "error"
     assert time.monotonic() - stopped_at < 5
     assert ran.error == ["cancelled: run of slow"]
@@ -107,10 +108,7 @@ def test_an_interrupt_stops_spark_and_the_next_cell_works(kernel: Kernel, folder
 
 
 def test_an_interrupted_preview_ends_too(kernel: Kernel) -> None:
-    def stop() -> None:
-        time.sleep(3)
-        kernel.manager.interrupt_kernel()
-
-    ran = kernel.run("%alur_preview slow", "preview", during=stop)
+    stop = kernel.manager.interrupt_kernel
+    ran = kernel.run("%alur_preview slow", "preview", during=stop, once_shown=SPARK_WORKS)
     assert ran.error == ["cancelled: preview of slow"]
     assert kernel.run("1 + 1", "next").texts() == ["2"]

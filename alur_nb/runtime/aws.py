@@ -1,0 +1,303 @@
+"""AWS as the runtime meets it: clients, another try where that helps, and what a refusal means to whoever runs."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeVar
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from alur_nb.runtime.errors import AlurError, SettingsError
+
+__all__ = [
+    "BotoCoreError",
+    "ClientError",
+    "Patience",
+    "aws_errors",
+    "client",
+    "error_code",
+    "hadoop_conf",
+    "requests_of",
+]
+
+T = TypeVar("T")
+
+# "standard" backs off with full jitter and knows the throttling codes of every service (botocore guide, "Retries").
+_ATTEMPTS = 10
+_CONNECT_SECONDS = 10
+_READ_SECONDS = 60
+
+_DENIED = (
+    "AccessDenied",
+    "AccessDeniedException",
+    "AllAccessDisabled",
+    "UnauthorizedOperation",
+    "403",
+    "Forbidden",
+)
+_EXPIRED = ("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired")
+_UNKNOWN_KEY = (
+    "IncompleteSignatureException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "MissingAuthenticationTokenException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+)
+# DynamoDB's own list is in its developer guide, "Error messages and codes"; a transaction that meets another one
+# on the same item is told TransactionConflict and may simply come again.
+_THROTTLED = (
+    "LimitExceededException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "SlowDown",
+    "Throttling",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "503",
+    "ServiceUnavailable",
+)
+_MISSING = (
+    "NoSuchBucket",
+    "NoSuchKey",
+    "404",
+    "NotFound",
+    "EntityNotFoundException",
+    "ResourceNotFoundException",
+)
+_SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSignatureException")
+_CANCELLED = "TransactionCanceledException"
+_NO_CREDENTIALS = (
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+
+def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS) -> Any:
+    """Return a boto3 client whose endpoint follows `AWS_ENDPOINT_URL*`; it carries no types, as boto3 has none.
+
+    `attempts` is 1 for whoever repeats requests with a `Patience` of their own.
+    Raises SettingsError where no region is known.
+    """
+    import boto3
+    from botocore.config import Config
+
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": attempts},
+        connect_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        # A run inspects eight files at once; each needs its connection until it has been read.
+        max_pool_connections=32,
+    )
+    try:
+        # A session of its own: the default one keeps credentials that have expired since, or were changed.
+        make: Any = boto3.session.Session().client  # its overloads know literal names only
+        return make(service, region_name=region, config=config)
+    except NoRegionError as error:
+        raise SettingsError(
+            "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
+        ) from error
+
+
+def error_code(error: ClientError) -> str:
+    """Return the service's own word for the refusal: `NoSuchKey`, `AccessDenied`, or a bare HTTP status."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def cancellation_codes(error: ClientError) -> tuple[str, ...]:
+    """Return why each item of a cancelled transaction was refused, `None` where it was not; empty for other errors."""
+    reasons: Any = error.response.get("CancellationReasons", ())
+    return tuple(str(reason.get("Code")) for reason in reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a request is repeated, with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
+
+    By time and not by count: a minute of throttling is survived whatever the pauses turn out to be.
+    """
+
+    throttled: float = 90.0
+    unanswered: float = 30.0
+    first: float = 0.05
+    longest: float = 5.0
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    uniform: Callable[[float, float], float] = random.uniform
+
+    def call(self, request: Callable[[], T]) -> T:
+        """Return the request's answer; raises botocore's error where it is final, or patience has ended."""
+        begin = self.clock()
+        for attempt in itertools.count():
+            try:
+                return request()
+            except (ClientError, BotoCoreError) as error:
+                pause = self.uniform(0, min(self.longest, self.first * 2 ** min(attempt, 16)))
+                limit = self._limit(error)
+                if limit is None or self.clock() - begin + pause > limit:
+                    raise
+                self.sleep(pause)
+        raise AssertionError("an endless loop has ended")
+
+    def _limit(self, error: ClientError | BotoCoreError) -> float | None:
+        """Return how long to go on after this error; None where another try cannot help."""
+        if isinstance(error, BotoCoreError):
+            return self.unanswered if isinstance(error, HTTPClientError) else None
+        if is_throttled(error):
+            return self.throttled
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return self.unanswered if status >= 500 else None
+
+
+def is_throttled(error: ClientError) -> bool:
+    """Tell whether AWS only asks to come again later."""
+    codes = {*cancellation_codes(error)} - {"None"}
+    if error_code(error) == _CANCELLED:
+        return bool(codes) and codes <= set(_THROTTLED)
+    return error_code(error) in _THROTTLED
+
+
+def requests_of(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Cut what is to be sent into the lists of one request each (`itertools.batched` came with Python 3.12)."""
+    rest = iter(items)
+    while some := list(islice(rest, most)):
+        yield some
+
+
+@contextmanager
+def aws_errors(kind: type[AlurError], doing: str) -> Iterator[None]:
+    """Turn what AWS answers, or that it does not, into an error of this kind with a next step."""
+    try:
+        yield
+    except ClientError as error:
+        message, fix = _refusal(error)
+        raise kind(f"{doing}: {message}", fix=fix) from error
+    except BotoCoreError as error:
+        message, fix = _breakdown(error)
+        raise kind(f"{doing}: {message}", fix=fix) from error
+
+
+def _refusal(error: ClientError) -> tuple[str, str]:
+    code = error_code(error)
+    if is_throttled(error):
+        return "AWS asks to slow down, and still did after many attempts.", _LATER
+    if code in _DENIED:
+        return _denial(error)
+    for codes, said in _REFUSALS.items():
+        if code in codes:
+            return said
+    detail = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    if code == _CANCELLED:
+        detail = f"{detail} {', '.join(cancellation_codes(error))}"
+    return (
+        f"AWS refused {error.operation_name} ({code}): {detail}",
+        "Run again; if it stays so, look the code up.",
+    )
+
+
+_LATER = "Run again in a minute: it starts where it stopped."
+_REFUSALS = {
+    _EXPIRED: (
+        "the credentials have expired.",
+        "Log in again (`aws sso login`, or new keys), then run again: it starts where it stopped.",
+    ),
+    _UNKNOWN_KEY: (
+        "AWS does not know these credentials.",
+        "Check AWS_PROFILE, or the access key and its secret; then run again.",
+    ),
+    _MISSING: (
+        "it does not exist.",
+        "Check the name, the account and the region; `alur deploy` makes buckets, databases and the ledger.",
+    ),
+    _SKEWED: (
+        "the signature does not hold: the secret key is wrong, or this machine's clock.",
+        "Check the secret key and set the clock (NTP), then run again.",
+    ),
+}
+
+
+def _denial(error: ClientError) -> tuple[str, str]:
+    """Name the IAM action and the resource, as AWS's own sentence does where it tells them.
+
+    "User: arn:.. is not authorized to perform: dynamodb:PutItem on resource: arn:.. because .." (IAM user guide,
+    "Troubleshoot access denied error messages").
+    """
+    said = str(error.response.get("Error", {}).get("Message", ""))
+    action = re.search(r"perform: ([\w-]+:\w+)", said)
+    resource = re.search(r"on resource: (\S+)", said)
+    what = action[1] if action else f"the action behind {error.operation_name}"
+    where = f" on {resource[1]}" if resource else " there"
+    return (
+        f"access is denied: {what}{where}.",
+        f"Give this role or user the permission {what}{where}, then run again; nothing was taken for granted.",
+    )
+
+
+def _breakdown(error: BotoCoreError) -> tuple[str, str]:
+    if isinstance(error, _NO_CREDENTIALS):
+        return "there are no AWS credentials.", "Log in (`aws sso login`) or set AWS_PROFILE, then run again."
+    if isinstance(error, HTTPClientError):
+        return (
+            f"AWS did not answer ({error}).",
+            "Check the network, the region and the endpoint, then run again.",
+        )
+    return f"the answer was cut off or cannot be read ({error}).", "Run again: it starts where it stopped."
+
+
+def hadoop_conf(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what Hadoop's S3A needs to open `s3://` where boto3 does; only for a Spark that we start ourselves.
+
+    On Glue both come from the job. Nothing of this is ever written into a bundle: it holds keys.
+    """
+    conf = {
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3a.aws.credentials.provider": "com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
+    }
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        conf |= {
+            "fs.s3a.endpoint": endpoint,
+            # A server at an address of its own has no bucket names in its DNS.
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https:")).lower(),
+        }
+    if "AWS_ACCESS_KEY_ID" in environ and "AWS_SECRET_ACCESS_KEY" in environ:
+        temporary = "AWS_SESSION_TOKEN" in environ
+        kind = "TemporaryAWSCredentialsProvider" if temporary else "SimpleAWSCredentialsProvider"
+        conf |= {
+            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{kind}",
+            "fs.s3a.access.key": environ["AWS_ACCESS_KEY_ID"],
+            "fs.s3a.secret.key": environ["AWS_SECRET_ACCESS_KEY"],
+        }
+        if temporary:
+            conf["fs.s3a.session.token"] = environ["AWS_SESSION_TOKEN"]
+    return conf

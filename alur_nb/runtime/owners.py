@@ -1,0 +1,60 @@
+"""Who holds a lease: a process of a machine or a run of a Glue job, and whether it may still live."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from datetime import timedelta
+from pathlib import Path
+
+# Courtesy only: safety rests on the epoch. A run renews every few seconds while it works.
+LEASE_FRESH_SECONDS = 60
+
+_GLUE = "glue/"
+
+
+def local_owner() -> str:
+    """Return this process's name as a lease owner: `host/pid/start time`, so that a dead pid can be seen."""
+    return f"{socket.gethostname()}/{os.getpid()}/{_process_start(os.getpid())}"
+
+
+def glue_owner(job_run_id: str) -> str:
+    """Return a Glue job run as a lease owner; `job_run_id` is Glue's own `--JOB_RUN_ID`."""
+    return f"{_GLUE}{job_run_id}"
+
+
+def may_live(holder: str, asking: str, age: timedelta) -> bool:
+    """Tell whether `holder`, who renewed `age` ago, may still work while `asking` wants its lease.
+
+    A process of this machine is looked up; an earlier attempt of the asking Glue run is over, or there would be
+    no retry; everyone else lives while the lease is fresh.
+    """
+    host, pid, started = [*holder.split("/"), "", ""][:3]
+    if host == socket.gethostname() and pid.isdigit():
+        return _process_start(int(pid)) == started and started != ""
+    if holder.startswith(_GLUE) and _glue_run(holder) == _glue_run(asking):
+        return False
+    return age < timedelta(seconds=LEASE_FRESH_SECONDS)
+
+
+def _glue_run(owner: str) -> str:
+    """Cut what Glue adds to a run's id when it tries the same run again (`jr_12ab_attempt_1`)."""
+    return re.sub(r"_attempt_\d+$", "", owner)
+
+
+def _process_start(pid: int) -> str:
+    """Return what tells this process from a later one with the same pid; empty where it does not run."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "foreign"
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "running"  # macOS has no /proc: a living pid counts as the owner
+    # Field 22 is the start time in clock ticks since boot; the name in field 2 may hold blanks (proc(5)).
+    state, start = stat.rpartition(")")[2].split()[0], stat.rpartition(")")[2].split()[19]
+    return "" if state == "Z" else start

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alur_nb.runtime.globs import glob_regex, literal_start, split_pattern
+
+
+@given(st.text(alphabet="ab[]{}*?,!.-_ é", min_size=1, max_size=12).filter(lambda name: "/" not in name))
+def test_a_glob_without_wildcards_matches_only_itself(name: str) -> None:
+    if not re.search(r"[*?\[{]", name):
+        assert re.fullmatch(glob_regex(name), name)
+        assert not re.fullmatch(glob_regex(name), name + "x")
+    assert re.compile(glob_regex(name))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fixed", "wild", "start"),
+    [
+        ("orders/*.csv", "orders", "*.csv", ""),
+        ("orders/2024/day-[0-9].csv", "orders/2024", "day-[0-9].csv", "day-"),
+        ("orders/1.csv", "orders", "1.csv", "1.csv"),
+        ("*.csv", "", "*.csv", ""),
+        ("a{b,c}/d/*", "", "a{b,c}/d/*", "a"),
+        ("/data/*.csv", "/data", "*.csv", ""),
+        ("/*.csv", "/", "*.csv", ""),
+    ],
+)
+def test_a_pattern_begins_with_what_holds_no_wildcard(
+    pattern: str, fixed: str, wild: str, start: str
+) -> None:
+    assert split_pattern(pattern) == (fixed, wild)
+    assert literal_start(wild) == start
+
+
+@given(st.text(alphabet="ab/*?[]{},", min_size=1, max_size=10), st.text(alphabet="ab/,", max_size=6))
+def test_every_match_begins_with_the_literal_start(pattern: str, name: str) -> None:
+    if re.fullmatch(glob_regex(pattern), name):
+        assert name.startswith(literal_start(pattern))
