@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,7 +32,10 @@ def spark() -> SparkSession:
     """The session that runs and previews use; started once for all tests."""
     from alur_nb.runtime.context import get_spark_session
 
-    return get_spark_session()
+    session = get_spark_session()
+    # Glue 6.0's sessions are so by default, whatever a job asks for: `make test-spark4` reads under it.
+    session.conf.set("spark.sql.ansi.enabled", os.environ.get("ALUR_ANSI", "false"))
+    return session
 
 
 @pytest.fixture

@@ -128,6 +128,8 @@ def session_conf(environment: Environment) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         # A pruned CSV read does not see wrong field counts (Spark docs, sql-data-sources-csv, `mode`).
         "spark.sql.csv.parser.columnPruning.enabled": "false",
+        # Without it Spark 4 opens no file in windows-1252 or GB18030 (its SQL migration guide, 3.5 to 4.0).
+        "spark.sql.legacy.javaCharsets": "true",
         # Timestamps that Athena and other engines read; Spark's default INT96 is deprecated.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         # A job commit renames once, at the end; version 2 shows half a write (Hadoop, FileOutputCommitter).
