@@ -195,6 +195,27 @@ def test_parquet_evolves_by_its_own_types(workspace: Workspace, project: Project
     assert "`size` is bigint in batch" in str(failed.error_text)
 
 
+def test_added_columns_move_no_row_to_another_partition(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    class OrdersBronze(BronzeTable):
+        id = IntegerField()
+        country = StringField()
+
+        class Meta:
+            partition_by = ["country"]
+
+    @pipeline(sources={"orders": files("orders/*", schema_mode="evolve")}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    land("orders/1.csv", "id,country,size\n1,de,5\n2,fr,6\n")
+    go(workspace, project)
+    published = workspace.settings.root / ".alur/warehouse/bronze/orders"
+    assert sorted({path.parent.name for path in published.rglob("*.parquet")}) == ["country=de", "country=fr"]
+    assert rows(OrdersBronze, "id", "country", "size") == [(1, "de", "5"), (2, "fr", "6")]
+
+
 @pytest.mark.parametrize("name", ["batch_id", "_ingested_at", "_", " "])
 def test_a_name_that_is_taken_cannot_be_added(
     workspace: Workspace, project: Project, land: Land, name: str
