@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one lint format bench lock venv clean distclean
+.PHONY: help demo lab test test-fast test-slow test-one lint format bench lock servers venv clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,6 +29,7 @@ help:
 	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
 	@echo 'make lab     open JupyterLab on the copy of the quickstart in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
+	@echo 'make servers bring the servers of the integration tests into .tools/ (needs mvn, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
@@ -57,6 +58,9 @@ define run_pytest
 IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
+
+servers: venv
+	@$(BIN)/python -m tests.integration.fetch_servers
 
 lint: venv
 	$(BIN)/ruff format --check --output-format concise .

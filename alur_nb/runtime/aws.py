@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
@@ -79,6 +80,7 @@ _MISSING = (
 )
 _SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSignatureException")
 _CANCELLED = "TransactionCanceledException"
+_NO_ANSWER = (ConnectionError, HTTPClientError)
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
     NoCredentialsError,
@@ -156,7 +158,7 @@ class Patience:
     def _limit(self, error: ClientError | BotoCoreError) -> float | None:
         """Return how long to go on after this error; None where another try cannot help."""
         if isinstance(error, BotoCoreError):
-            return self.unanswered if isinstance(error, HTTPClientError) else None
+            return self.unanswered if isinstance(error, _NO_ANSWER) else None
         if is_throttled(error):
             return self.throttled
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -243,7 +245,7 @@ def _denial(error: ClientError) -> tuple[str, str]:
 def _breakdown(error: BotoCoreError) -> tuple[str, str]:
     if isinstance(error, _NO_CREDENTIALS):
         return "there are no AWS credentials.", "Log in (`aws sso login`) or set AWS_PROFILE, then run again."
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, _NO_ANSWER):
         return (
             f"AWS did not answer ({error}).",
             "Check the network, the region and the endpoint, then run again.",
