@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one test-spark4 lint format bench lock venv jars clean distclean
+.PHONY: help demo lab test test-fast test-slow test-one test-spark4 lint format bench lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,9 +31,9 @@ help:
 	@echo 'make lab     open JupyterLab on the copy of the quickstart in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
+	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
-	@echo 'make jars    fetch what Spark needs to open s3:// in the tests (needs Maven; without it they are skipped)'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
 
@@ -81,6 +81,9 @@ IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dis
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
 
+servers: venv .tools/jars/.fetched
+	@$(BIN)/python -m tests.integration.fetch_servers
+
 lint: venv
 	$(BIN)/ruff format --check --output-format concise .
 	$(BIN)/ruff check .
@@ -127,10 +130,8 @@ endif
 # What Spark needs to open s3://, for the tests on an S3 server: Hadoop's S3A and its AWS SDK, in the versions of the
 # Hadoop that Spark 3.5 carries (hadoop-project's pom.xml, `aws-java-sdk.version`). About 280 MB, fetched once.
 S3A_JARS := org.apache.hadoop:hadoop-aws:3.3.4 com.amazonaws:aws-java-sdk-bundle:1.12.262
-jars: .tools/jars/.fetched
-
 .tools/jars/.fetched: Makefile
-	@command -v mvn >/dev/null || { echo 'make jars needs Maven: apt install maven'; exit 1; }
+	@command -v mvn >/dev/null || { echo 'make servers needs Maven: apt install maven'; exit 1; }
 	@mkdir -p .tools/jars
 	@for jar in $(S3A_JARS); do \
 		mvn --quiet --batch-mode dependency:copy -Dartifact=$$jar -DoutputDirectory='$(CURDIR)/.tools/jars' || exit 1; \

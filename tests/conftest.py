@@ -14,6 +14,10 @@ import pytest
 from alur_nb.runtime.aws import client
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.workspace import Workspace, open_workspace
+from tests.integration.ledgers import dynamo_ledger, dynamodb, dynamodb_endpoint, ledger_table
+
+# Fixtures that are written elsewhere.
+__all__ = ["dynamo_ledger", "dynamodb", "dynamodb_endpoint", "ledger_table"]
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -35,13 +35,6 @@ def require_any_program(names: tuple[str, ...], install: str) -> Path:
     _missing(f"one of the programs {', '.join(names)}", install)
 
 
-def require_file(path: Path, install: str) -> Path:
-    """Return the path of a file that a tool of ours has fetched; `install` is the command that fetches it."""
-    if not path.is_file():
-        _missing(f"the file {path.name}", install)
-    return path
-
-
 def require_module(name: str, install: str) -> ModuleType:
     """Return the imported module; `install` is the pip line that brings it."""
     try:
@@ -51,6 +44,13 @@ def require_module(name: str, install: str) -> ModuleType:
         if error.name is None or name.split(".")[0] != error.name.split(".")[0]:
             raise
         _missing(f"the module `{name}`", install)
+
+
+def require_path(path: Path, install: str) -> Path:
+    """Return a path that must exist; `install` is the command that makes it."""
+    if not path.exists():
+        _missing(f"{path.name}", install)
+    return path
 
 
 def _missing(what: str, install: str) -> NoReturn:

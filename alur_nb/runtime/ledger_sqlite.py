@@ -90,8 +90,11 @@ class SqliteLedger:
             )
 
     def put_inputs(self, lease: Lease, batch_id: str, inputs: Sequence[Input], *, first: int) -> None:
-        """Insert the planned inputs, about 1,000 to a page; a page that exists stays as it is."""
+        """Insert the planned inputs, about 1,000 to a page; a page that exists stays as it is, and what is sealed too."""
         with self._transaction() as db:
+            known = _read(db, lease.table, batch_id)
+            if known is not None and known.state not in (State.PLANNED, State.ABORTED):
+                return
             for n, packed in enumerate(pages(inputs), first):
                 db.execute(
                     "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?, ?)", (lease.table, batch_id, n, packed)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime.s3 import hadoop_conf
-from tests.require import require_file
+from tests.require import require_path
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -24,7 +24,7 @@ def put_on_class_path() -> None:
 
 def open_s3(spark: SparkSession) -> None:
     """Let the session open `s3://` where boto3 does; settings of the session win over those of its start."""
-    require_file(JARS / ".fetched", "make jars")
+    require_path(JARS / ".fetched", "make servers")
     java = spark.sparkContext._jsc
     for key, value in hadoop_conf().items():
         spark.conf.set(key, value)
