@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 from pyspark.sql import SparkSession
 
-from alur_nb.runtime.csv_text import _checked_uri
+from alur_nb.runtime.landed import checked_uri
 from alur_nb.runtime.errors import SourceError
 from tests.csv_case import TEXTS, land, rows
 
@@ -40,7 +40,7 @@ def test_colons_are_refused_where_spark_takes_them_for_a_scheme(uri: str, refuse
     file = Landed(uri.rsplit("/", 1)[1], uri)
     if refused:
         with pytest.raises(SourceError, match="cannot open") as caught:
-            _checked_uri(file)
+            checked_uri(file)
         assert "Rename the file" in str(caught.value)
     else:
-        assert _checked_uri(file) == uri
+        assert checked_uri(file) == uri

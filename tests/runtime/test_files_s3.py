@@ -137,6 +137,7 @@ def test_a_refusal_says_what_to_do(canned: CannedServer, code: str, status: int,
     assert fix in str(caught.value.fix)
 
 
+@pytest.mark.slow
 def test_without_an_answer_the_network_is_named(
     monkeypatch: pytest.MonkeyPatch, canned: CannedServer
 ) -> None:
