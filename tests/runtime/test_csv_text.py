@@ -6,8 +6,8 @@ from typing import NamedTuple
 import pytest
 from pyspark.sql import SparkSession
 
-from alur_nb.runtime.landed import checked_uri
 from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.landed import checked_uri
 from tests.csv_case import TEXTS, land, rows
 
 
