@@ -20,6 +20,8 @@ from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 
+pytestmark = pytest.mark.slow
+
 GOOD = "id,amount\n1,2.5\n"
 
 
@@ -121,7 +123,6 @@ def test_a_folder_that_does_not_exist_is_an_error(
     assert_told(go(workspace, project), "data/orders does not exist", "Create it")
 
 
-@pytest.mark.slow
 def test_a_row_of_20_mb_is_a_row(workspace: Workspace, project: Project, land: Land, spark: object) -> None:
     class NotesBronze(BronzeTable):
         id = IntegerField()
@@ -158,7 +159,6 @@ def test_10_000_columns_are_named_by_the_first_few(
     assert len(str(run.error_text)) < 1_000
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", [{"extra_columns": "ignore"}, {"schema_mode": "rescue"}])
 def test_10_000_columns_are_read_where_that_is_asked_for(
     workspace: Workspace, project: Project, land: Land, spark: object, mode: dict[str, Any]

@@ -14,6 +14,8 @@ from tests.crash.schedules import ALL, Schedule, Tally, clean_trace, faults_of, 
 from tests.crash.worker import What
 from tests.crash.world import Violation, World
 
+pytestmark = pytest.mark.slow
+
 
 def all_schedules() -> Iterator[Schedule]:
     """From the likeliest to object on: the first that does ends the search."""
