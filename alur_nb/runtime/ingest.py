@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime import evolution, publish
 from alur_nb.runtime.engine import Engine, SourceRead, Stage
-from alur_nb.runtime.errors import AuditError, CheckError, SourceError
+from alur_nb.runtime.errors import AuditError, CheckError, NotYetSupportedError, SourceError
 from alur_nb.runtime.lake import data_prefix, rejects_prefix
 from alur_nb.runtime.ledger import Batch, Input, Lease, State
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
@@ -71,7 +71,15 @@ class OpenBatch:
             self.batch = batch
 
     def plan_source(self, plan: SourcePlan) -> None:
-        """Write a source's files as inputs: the new ones, and those that are noted as skipped."""
+        """Write a source's files as inputs: the new ones, and those that are noted as skipped.
+
+        Raises NotYetSupportedError for added columns on AWS: the catalog does not take them yet.
+        """
+        if plan.source.schema_mode != "contract" and not self.workspace.environment.is_local:
+            raise NotYetSupportedError(
+                f'schema_mode="{plan.source.schema_mode}" works on the embedded lake; on AWS it comes with a later release.',
+                fix="Declare the new columns in the table: a nullable column is added to the catalog by the next run.",
+            )
         self.warnings += plan.warnings
         inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
         if inputs:
