@@ -121,3 +121,8 @@ def spark_on_s3(spark: SparkSession, s3: None) -> SparkSession:
     """The session of all tests, with the S3 server behind `s3://`."""
     open_s3(spark)
     return spark
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their length: the processes must name tests alike, and gzip writes the clock into its header."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None
