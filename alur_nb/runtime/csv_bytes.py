@@ -16,7 +16,7 @@ _KEPT_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # Zstandard: Spark opens it by a native library of Hadoop's that neither its own distribution nor a laptop has
-# ("native zStandard library not available", measured on Spark 3.5.9 and 4.1), and Python before 3.14 cannot read it.
+# ("native zStandard library not available", measured on Spark 3.5.9), and Python before 3.14 cannot read it.
 _OTHER_COMPRESSION = (".zst", ".zstd", ".lz4", ".snappy", ".deflate", ".xz", ".zip")
 _LINE_END = re.compile(rb"\r\n?|\n")
 _EMPTY_FIX = "Deliver it again; a file without rows still has its header."
