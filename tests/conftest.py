@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,12 +14,19 @@ import pytest
 from alur_nb.runtime.aws import client
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.workspace import Workspace, open_workspace
+from tests.integration.ledgers import dynamo_ledger, dynamodb, dynamodb_endpoint, ledger_table
+
+# Fixtures that are written elsewhere.
+__all__ = ["dynamo_ledger", "dynamodb", "dynamodb_endpoint", "ledger_table"]
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 from tests.integration.moto import moto
+from tests.integration.s3a import open_s3, put_on_class_path
 from tests.integration.seaweedfs import S3Server, seaweedfs
+
+put_on_class_path()
 
 Land = Callable[..., Path]
 
@@ -28,7 +36,10 @@ def spark() -> SparkSession:
     """The session that runs and previews use; started once for all tests."""
     from alur_nb.runtime.context import get_spark_session
 
-    return get_spark_session()
+    session = get_spark_session()
+    # Glue 6.0's sessions are so by default, whatever a job asks for: `make test-spark4` reads under it.
+    session.conf.set("spark.sql.ansi.enabled", os.environ.get("ALUR_ANSI", "false"))
+    return session
 
 
 @pytest.fixture
@@ -103,3 +114,15 @@ def glue(s3: None, glue_server: str, monkeypatch: pytest.MonkeyPatch) -> Any:
     made = client("glue")
     made.create_database(DatabaseInput={"Name": "shop_dev_bronze"})
     return made
+
+
+@pytest.fixture
+def spark_on_s3(spark: SparkSession, s3: None) -> SparkSession:
+    """The session of all tests, with the S3 server behind `s3://`."""
+    open_s3(spark)
+    return spark
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name bytes by their length: the processes must name tests alike, and gzip writes the clock into its header."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 from pyspark.sql import Row, SparkSession
 
 from alur_nb.runtime.contract import Table
-from alur_nb.runtime.csv import CsvFile, explain, read
+from alur_nb.runtime.csv import explain, read
 from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.files import LocalFiles
 from alur_nb.runtime.header import bind, bind_by_position
+from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.types import DecimalField, Field, LongField, StringField
 
 
@@ -29,10 +31,18 @@ def land(folder: Path, files: Mapping[str, str | bytes], encoding: str = "utf-8"
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         content = text.encode(encoding) if isinstance(text, str) else text
-        path.write_bytes(gzip.compress(content) if name.endswith(".gz") else content)
+        path.write_bytes(
+            gzip.compress(content)
+            if name.endswith(".gz")
+            else bz2.compress(content)
+            if name.endswith(".bz2") and not content.startswith(b"BZh")
+            else content
+        )
 
 
-def opened(folder: Path, table: Table, dialect: Dialect | None = None, extra: str = "error") -> list[CsvFile]:
+def opened(
+    folder: Path, table: Table, dialect: Dialect | None = None, extra: str = "error"
+) -> list[ReadableFile]:
     """Inspect and bind every file of the folder; a bad file fails the test."""
     files = LocalFiles(folder)
     found = []
@@ -43,7 +53,7 @@ def opened(folder: Path, table: Table, dialect: Dialect | None = None, extra: st
         by_name = dialect is None or dialect.header
         binding = bind(inspection.header, table, extra) if by_name else bind_by_position(table)
         assert binding.problem is None, f"{file.path}: {binding.problem}"
-        found.append(CsvFile(file, inspection, binding))
+        found.append(ReadableFile(file, inspection, binding))
     return found
 
 

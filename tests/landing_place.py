@@ -16,10 +16,10 @@ from tests.integration.seaweedfs import BUCKET
 
 
 @cache
-def s3_client(url: str) -> Any:
+def s3_client(url: str, attempts: int = 10) -> Any:
     """Return the one client for this endpoint, which is the environment's: making one takes a third of a second."""
     assert os.environ["AWS_ENDPOINT_URL_S3"] == url
-    return client("s3")
+    return client("s3", attempts=attempts)
 
 
 class LandingPlace(Protocol):

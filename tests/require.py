@@ -46,6 +46,13 @@ def require_module(name: str, install: str) -> ModuleType:
         _missing(f"the module `{name}`", install)
 
 
+def require_path(path: Path, install: str) -> Path:
+    """Return a path that must exist; `install` is the command that makes it."""
+    if not path.exists():
+        _missing(f"{path.name}", install)
+    return path
+
+
 def _missing(what: str, install: str) -> NoReturn:
     reason = f"{what} is not here; install: {install}"
     if os.environ.get(VARIABLE) == "all":

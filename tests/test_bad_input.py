@@ -20,6 +20,8 @@ from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 
+pytestmark = pytest.mark.slow
+
 GOOD = "id,amount\n1,2.5\n"
 
 
@@ -119,6 +121,111 @@ def test_a_folder_that_does_not_exist_is_an_error(
     workspace: Workspace, project: Project, orders: type
 ) -> None:
     assert_told(go(workspace, project), "data/orders does not exist", "Create it")
+
+
+def test_a_row_of_20_mb_is_a_row(workspace: Workspace, project: Project, land: Land, spark: object) -> None:
+    class NotesBronze(BronzeTable):
+        id = IntegerField()
+        note = StringField()
+
+    for name, source in (("csv", files("notes/*.csv")), ("jsonl", files("notes/*.jsonl", format="jsonl"))):
+
+        @pipeline(name=f"ingest_{name}", sources={"notes": source}, target=NotesBronze)
+        def ingest(notes: DataFrame) -> DataFrame:
+            return notes
+
+    text = "x" * (20 << 20)
+    land("notes/1.csv", f"id,note\n1,{text}\n2,y\n")
+    land("notes/1.jsonl", f'{{"id": 3, "note": "{text}"}}\n')
+    for name in ("ingest_csv", "ingest_jsonl"):
+        (run,) = run_pipelines(workspace, project, [name]).runs
+        assert run.state == "loaded", run.error_text
+    found = read(NotesBronze).selectExpr("id", "length(note)").collect()
+    assert sorted(map(tuple, found)) == [(1, 20 << 20), (2, 1), (3, 20 << 20)]
+
+
+def test_a_row_without_end_is_named(workspace: Workspace, project: Project, land: Land, orders: type) -> None:
+    land("orders/bad.csv", b"id,amount\n1," + b"2" * (65 << 20))
+    assert_told(go(workspace, project), "orders/bad.csv", "line 2", "longer than 64 MB")
+
+
+def test_10_000_columns_are_named_by_the_first_few(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    header = ",".join(f"c{index}" for index in range(10_000))
+    land("orders/wide.csv", f"id,amount,{header}\n1,2.5{',x' * 10_000}\n")
+    run = go(workspace, project)
+    assert_told(run, "orders/wide.csv", "`c0`", "9,991 more", "extra_columns")
+    assert len(str(run.error_text)) < 1_000
+
+
+@pytest.mark.parametrize("mode", [{"extra_columns": "ignore"}, {"schema_mode": "rescue"}])
+def test_10_000_columns_are_read_where_that_is_asked_for(
+    workspace: Workspace, project: Project, land: Land, spark: object, mode: dict[str, Any]
+) -> None:
+    class OrdersBronze(BronzeTable):
+        id = IntegerField()
+
+    @pipeline(sources={"orders": files("orders/*", **mode)}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    land(
+        "orders/wide.csv",
+        "id," + ",".join(f"c{i}" for i in range(10_000)) + "\n" + "1" + ",x" * 10_000 + "\n",
+    )
+    assert loaded_after(workspace, project, OrdersBronze) == [1]
+
+
+def test_more_columns_than_spark_can_hold(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    land("orders/bad.csv", "id,amount" + ",x" * 30_000 + "\n")
+    assert_told(go(workspace, project), "orders/bad.csv", "more than 20,480 values")
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "[1]", "50%20", "it's", 'say "x"', "Zürich-東京-😀", "{a,b}", "a*b?"]
+)
+def test_any_name_of_a_file_and_its_folder(
+    workspace: Workspace, project: Project, land: Land, orders: type, name: str
+) -> None:
+    land(f"orders/{name}.csv", "id,amount\n1,2.5\nx,1\n")
+    assert_told(go(workspace, project), f"orders/{name}.csv, line 3, column id")
+    land(f"orders/{name}.csv", GOOD)
+    assert loaded_after(workspace, project, orders) == [1]
+    row = read(orders, metadata=True).first()
+    assert row is not None and row["_source_file"] == f"orders/{name}.csv"
+
+
+def test_utf_16_is_named_with_the_option_to_give(
+    workspace: Workspace, project: Project, land: Land, orders: type
+) -> None:
+    land("orders/bad.csv", GOOD.encode("utf-16"))
+    assert_told(go(workspace, project), "orders/bad.csv", "UTF-16", 'options={"encoding": "UTF-16"}')
+
+
+def test_a_parquet_file_damaged_inside_is_named(
+    workspace: Workspace, project: Project, spark: object
+) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    class OrdersBronze(BronzeTable):
+        id = StringField()
+
+    @pipeline(sources={"orders": files("orders/*", format="parquet")}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    path = workspace.settings.root / "data/orders/a b.parquet"
+    path.parent.mkdir()
+    pq.write_table(pa.table({"id": [f"{index:064d}" for index in range(5_000)]}), path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:40] + b"\xff" * 400 + whole[440:])
+    assert_told(go(workspace, project), "damaged", "parquet")
+    path.write_bytes(whole)
+    assert go(workspace, project).rows == 5_000
 
 
 class Faulty:

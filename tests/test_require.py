@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.require import require_any_program, require_module, require_program
+from tests.require import require_any_program, require_module, require_path, require_program
 
 
 @pytest.fixture
@@ -31,6 +31,12 @@ def test_a_missing_program_names_its_install_line(refusal: type[BaseException]) 
         require_program("weaver", "apt-get install weaver")
     with pytest.raises(refusal, match="weaver, loom is not here; install: apt-get install loom"):
         require_any_program(("weaver", "loom"), "apt-get install loom")
+
+
+def test_a_missing_path_names_the_command_that_makes_it(refusal: type[BaseException], tmp_path: Path) -> None:
+    assert require_path(tmp_path, "make loom") == tmp_path
+    with pytest.raises(refusal, match="loom is not here; install: make loom"):
+        require_path(tmp_path / "loom", "make loom")
 
 
 def test_a_missing_module_names_its_install_line(refusal: type[BaseException]) -> None:

@@ -53,7 +53,7 @@ def pipeline_command() -> Command:
     )
     command.add("--source-system", metavar="NAME", help="where the files come from")
     command.add("--contract", metavar="TABLE", help="the columns of the files, default: the target's")
-    command.add("--format", metavar="FORMAT", help="of the files, default csv")
+    command.add("--format", metavar="FORMAT", help="of the files: csv (default), jsonl or parquet")
     command.add(
         "--option",
         action="append",
@@ -69,6 +69,7 @@ def pipeline_command() -> Command:
         help="skip bad files, reject bad rows",
     )
     command.add("--extra-columns", metavar="RULE", help="error or ignore")
+    command.add("--schema-mode", metavar="MODE", help="contract, evolve or rescue")
     command.add("--on-changed", metavar="RULE", help="error, ignore or replace")
     command.add("--same-content", metavar="RULE", help="warn or skip")
     command.add("--reject-limit", type=float, metavar="SHARE", help="default 0.05")

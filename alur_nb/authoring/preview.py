@@ -23,9 +23,8 @@ from alur_nb.authoring.preview_facts import (
 from alur_nb.authoring.preview_notes import describe_reads, obstacles, sample_notes, source_warnings
 from alur_nb.authoring.preview_rehearsal import Rehearsal, Rehearsed
 from alur_nb.authoring.preview_sources import Sampler
-from alur_nb.runtime import csv
+from alur_nb.runtime import readers
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import ContractError, SettingsError
 from alur_nb.runtime.lake import quoted
 from alur_nb.runtime.project import Project
@@ -38,8 +37,9 @@ from alur_nb.runtime.quality import (
     no_nulls_in_column,
 )
 from alur_nb.runtime.rejects import count_reasons
-from alur_nb.runtime.result import conform, widens
-from alur_nb.runtime.tables import METADATA, Table
+from alur_nb.runtime.result import conform
+from alur_nb.runtime.tables import METADATA, RESCUED, Table
+from alur_nb.runtime.widening import widens
 from alur_nb.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -140,8 +140,8 @@ def _with_rejects(sampler: Sampler, rehearsed: Rehearsed, found: Preview) -> Pre
         guilty = [one for one in sample.good if one.file.path in sample.rejected]
         if not guilty:
             continue
-        dialect = Dialect.of(sample.source.options)
-        explained = sampler.keep(csv.explain(sampler.spark, guilty, sample.plan.contract, dialect))
+        reasons_of = readers.explain(sampler.spark, guilty, sample.plan.contract, sample.source)
+        explained = sampler.keep(reasons_of)
         for reason, count in count_reasons(explained).items():
             reasons[reason] = reasons.get(reason, 0) + count
         shown = explained.withColumn("raw", F.substring("raw", 1, _RAW_SHOWN))
@@ -156,9 +156,10 @@ def _with_rejects(sampler: Sampler, rehearsed: Rehearsed, found: Preview) -> Pre
 
 def _with_result(sampler: Sampler, rehearsed: Rehearsed, found: Preview, rows: int) -> Preview:
     """Add the result beside the table that it goes into, its first rows, and the checks."""
-    result, target = rehearsed.result, rehearsed.pipeline.target
+    result = rehearsed.result
     if result is None:
         return found
+    target = rehearsed.target_for(result)
     found = replace(found, result_columns=compare(result, target))
     try:
         frame = sampler.keep(conform(result, target, sampler.started_at))
@@ -194,7 +195,7 @@ def compare(result: DataFrame, target: Table) -> tuple[ResultColumn, ...]:
         else:
             state: ResultState = "cast" if widens(kind, field.spark_type()) else "differs"
             columns.append(ResultColumn(name, field.ddl, text, state))
-    surplus = [name for name in given if name not in target.columns and name not in METADATA]
+    surplus = [name for name in given if name not in target.columns and name not in (*METADATA, RESCUED)]
     return (*columns, *(ResultColumn(name, None, given[name].simpleString(), "surplus") for name in surplus))
 
 

@@ -16,7 +16,7 @@ from alur_nb.runtime.quality import CheckResult
 Verdict = Literal["would load", "nothing new", "would fail"]
 State = Literal["new", "nothing new"]
 SourceKind = Literal["files", "new", "table"]
-ContractState = Literal["in files", "read as null", "refused", "extra, ignored"]
+ContractState = Literal["in files", "read as null", "refused", "extra, ignored", "extra, rescued"]
 ResultState = Literal["ok", "cast", "missing", "surplus", "differs", "set by the writer"]
 Outcome = Literal["passed", "failed", "open"]
 

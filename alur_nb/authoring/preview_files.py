@@ -17,9 +17,9 @@ from alur_nb.authoring.preview_facts import (
     State,
 )
 from alur_nb.authoring.sample import Head
-from alur_nb.runtime.csv import CsvFile
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.header import Binding
+from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
 from alur_nb.runtime.tables import Table
@@ -36,12 +36,14 @@ class Opened:
 
     planned: PlannedFile
     head: Head | None
-    """None where the file was read in place, whole."""
+    """None where the file was read in place."""
+    whole: bool = True
+    """Whether a file that was read in place was read to its end."""
 
     @property
     def complete(self) -> bool:
         """Whether every byte was seen."""
-        return self.head is None or self.head.complete
+        return self.whole if self.head is None else self.head.complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class FilesSample:
     warnings: tuple[str, ...] = ()
 
     @property
-    def good(self) -> list[CsvFile]:
+    def good(self) -> list[ReadableFile]:
         """The opened files that can be read."""
         return good_files(self.opened)
 
@@ -86,18 +88,18 @@ class FilesSample:
             ),
             bytes=self.plan.bytes,
             sampled=self.sampled,
-            columns=contract_columns(self.plan.contract, self._bindings(), self.source.extra_columns),
+            columns=contract_columns(self.plan.contract, self._bindings(), self.source.unknown_columns),
         )
 
     def _bindings(self) -> list[tuple[Sequence[str | None], Binding]]:
-        found = [one.planned.csv for one in self.opened if one.planned.csv is not None]
-        if not Dialect.of(self.source.options).header:
-            return [(csv.binding.columns, csv.binding) for csv in found if csv.inspection.problem is None]
-        return [(csv.inspection.header, csv.binding) for csv in found if csv.inspection.header]
+        found = [one.planned.readable for one in self.opened if one.planned.readable is not None]
+        if self.source.format == "csv" and not Dialect.of(self.source.options).header:
+            return [(one.binding.columns, one.binding) for one in found if one.inspection.problem is None]
+        return [(one.inspection.header, one.binding) for one in found if one.inspection.header]
 
 
 def contract_columns(
-    contract: Table, bindings: Sequence[tuple[Sequence[str | None], Binding]], extra_columns: str
+    contract: Table, bindings: Sequence[tuple[Sequence[str | None], Binding]], unknown: str
 ) -> tuple[ContractColumn, ...]:
     """Compare the contract's columns with the headers of the opened files; then the columns that it lacks."""
     if not bindings:
@@ -121,15 +123,16 @@ def contract_columns(
             ContractColumn(name, wanted.ddl, state, found, len(bindings), header if header != name else None)
         )
     extra = Counter(name for _, binding in bindings for name in binding.extra)
-    fate: ContractState = "extra, ignored" if extra_columns == "ignore" else "refused"
+    fates: dict[str, ContractState] = {"ignore": "extra, ignored", "rescue": "extra, rescued"}
+    fate = fates.get(unknown, "refused")
     result += [ContractColumn(name, None, fate, found, len(bindings)) for name, found in extra.items()]
     return tuple(result)
 
 
-def good_files(opened: Sequence[Opened]) -> list[CsvFile]:
+def good_files(opened: Sequence[Opened]) -> list[ReadableFile]:
     """Return the opened files that can be read and are to be loaded."""
     usable = (one.planned for one in opened if one.planned.status not in ("bad", "same_content"))
-    return [planned.csv for planned in usable if planned.csv is not None]
+    return [planned.readable for planned in usable if planned.readable is not None]
 
 
 def sampled(

@@ -13,6 +13,7 @@ from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_sources import Sampler, as_new
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.errors import ContractError, DeclarationError
+from alur_nb.runtime.evolution import with_added
 from alur_nb.runtime.lake import quoted
 from alur_nb.runtime.ledger import Batch, live
 from alur_nb.runtime.load import load_to_bronze, source_for
@@ -65,6 +66,10 @@ class Rehearsed:
         """Whether nothing was left out, here and upstream."""
         files = all(sample.sampled.complete for sample in self.files)
         return files and all(t.facts.whole for t in self.tables) and all(up.exact for up in self.upstream)
+
+    def target_for(self, result: DataFrame) -> Table:
+        """Return the target, with the columns that schema_mode="evolve" would add and the result still has."""
+        return with_added(self.pipeline.target, [sample.plan.contract for sample in self.files], result)
 
     def with_upstream(self) -> Iterator[Rehearsed]:
         """Yield this rehearsal and all that went into it, sources first."""
@@ -272,7 +277,7 @@ class Rehearsal:
         committed, whole = self.sampler.batches(table, batches)
         names = [quoted(column) for column in table.columns]
         parts = [
-            conform(one.result, table, self.sampler.started_at).select(*names)
+            conform(one.result, one.target_for(one.result), self.sampler.started_at).select(*names)
             for one in pending
             if one.result is not None
         ]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from alur_nb.authoring.preview_files import HEAD_BYTES, FilesSample, Opened, doubts, good_files, sampled
 from alur_nb.authoring.sample import head, spread
-from alur_nb.runtime import csv
+from alur_nb.runtime import evolution, readers
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.lake import read_rows
+from alur_nb.runtime.landed import WHOLE_CODECS
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
-from alur_nb.runtime.plan import PlannedFile, SourcePlan, inspect_file, list_source, read_history
+from alur_nb.runtime.plan import PlannedFile, SourcePlan, grown, inspect_file, list_source, read_history
 from alur_nb.runtime.result import with_metadata
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
@@ -84,7 +85,12 @@ class Sampler:
         rows = -(-self.sample_rows // max(len(chosen), 1))
         opened = [self._open(planned, plan, None if in_place else rows) for planned in chosen]
         opened, twins = self._compare(target, plan.source, opened)
+        contract, files = grown(plan.contract, [one.planned for one in opened], plan.source)
+        opened = [replace(one, planned=planned) for one, planned in zip(opened, files, strict=True)]
+        plan = replace(plan, contract=contract, warnings=(*plan.warnings, *evolution.notes(contract)))
         read, opened = self._read(plan, opened)
+        read = read if plan.source.format != "parquet" or in_place else read.limit(self.sample_rows)
+        read = self.keep(read)
         parsed, rejected = _count(read) if good_files(opened) else ({}, {})
         stamped = with_metadata(read, plan.source.source_system, self.started_at, custom)
         return FilesSample(
@@ -115,14 +121,21 @@ class Sampler:
 
     def _open(self, planned: PlannedFile, plan: SourcePlan, rows: int | None) -> Opened:
         """Read the file's head into a file of its own (`rows=None`: the file itself), and look at it as a run does."""
-        dialect = Dialect.of(plan.source.options)
+        source = plan.source
+        # Parquet cannot be cut: the file is read where it lies, its first rows only.
+        in_place = rows is None or source.format == "parquet"
+        # A record of JSON lines is a line.
+        lines = Dialect(quote="", header=False)
         try:
             wanted = None if rows is None else HEAD_BYTES + _GZIP_SLACK
             with self.workspace.files.open(planned.file, head=wanted) as stream:
-                if rows is None:
-                    return Opened(
-                        inspect_file(planned, planned.file, stream, plan.contract, plan.source), None
+                if in_place or rows is None:
+                    looked = inspect_file(
+                        planned, planned.file, stream, plan.contract, source, hashed=rows is None
                     )
+                    found_rows = looked.readable.inspection.records if looked.readable else None
+                    return Opened(looked, None, whole=rows is None or (found_rows or 0) <= rows)
+                dialect = Dialect.of(source.options) if source.format == "csv" else lines
                 found = head(stream, planned.file.path, dialect, max_bytes=HEAD_BYTES, max_rows=rows)
         except SourceError as error:
             return Opened(_bad(planned, error), None)
@@ -159,21 +172,20 @@ class Sampler:
 
     def _read(self, plan: SourcePlan, opened: list[Opened]) -> tuple[DataFrame, list[Opened]]:
         """Read the good files; one whose name Spark cannot open becomes a bad file here."""
-        dialect = Dialect.of(plan.source.options)
 
         def checked(one: Opened) -> Opened:
             try:
-                csv.read(self.spark, good_files([one]), plan.contract, dialect)
+                readers.read(self.spark, good_files([one]), plan.contract, plan.source)
             except SourceError as error:
                 return replace(one, planned=_bad(one.planned, error))
             return one
 
         try:
-            frame = csv.read(self.spark, good_files(opened), plan.contract, dialect)
+            frame = readers.read(self.spark, good_files(opened), plan.contract, plan.source)
         except SourceError:
             opened = [checked(one) for one in opened]
-            frame = csv.read(self.spark, good_files(opened), plan.contract, dialect)
-        return self.keep(frame), opened
+            frame = readers.read(self.spark, good_files(opened), plan.contract, plan.source)
+        return frame, opened
 
 
 class _CappedFiles:
@@ -221,7 +233,7 @@ def _with_files(plan: SourcePlan, opened: Sequence[Opened]) -> SourcePlan:
 
 
 def _weight(planned: PlannedFile) -> int:
-    return planned.file.size * (_UNPACKED if planned.file.path.endswith(".gz") else 1)
+    return planned.file.size * (_UNPACKED if planned.file.path.endswith(WHOLE_CODECS) else 1)
 
 
 def _count(frame: DataFrame) -> tuple[dict[str, int], dict[str, int]]:

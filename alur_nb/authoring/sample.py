@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 import io
@@ -42,14 +43,15 @@ class Head:
 def head(stream: BinaryIO, path: str, dialect: Dialect, *, max_bytes: int, max_rows: int) -> Head:
     """Read the first `max_rows` records of a file, of at most `max_bytes`, and not much more of the stream than that.
 
-    `path` says by its suffix whether the file is gzip; then `max_bytes` counts what is inside. What cannot be cut,
+    `path` says by its suffix whether the file is compressed; then `max_bytes` counts what is inside. What cannot be cut,
     because it is damaged or no CSV, is returned as far as it was read: inspecting it says what is wrong.
     """
-    window = _gunzipped(stream, max_bytes) if path.endswith(".gz") else _plain(stream, max_bytes)
+    packed = path.endswith((".gz", ".bz2"))
+    window = _unpacked(stream, path, max_bytes) if packed else _plain(stream, max_bytes)
     cut = None if window.damaged else _cut(window.content, dialect, final=window.ended, max_rows=max_rows)
     if cut is None:
         return Head(window.raw, 0, window.ended, len(window.raw), len(window.raw))
-    covered = len(window.raw) * cut.end // max(len(window.content), 1) if path.endswith(".gz") else cut.end
+    covered = len(window.raw) * cut.end // max(len(window.content), 1) if packed else cut.end
     found = Head(
         window.content[: cut.end], cut.rows, False, len(window.raw), covered, unended_line=cut.unended_line
     )
@@ -57,6 +59,8 @@ def head(stream: BinaryIO, path: str, dialect: Dialect, *, max_bytes: int, max_r
         return replace(found, data=window.raw, complete=True)
     if path.endswith(".gz"):
         return replace(found, data=gzip.compress(found.data, compresslevel=1, mtime=0))
+    if packed:
+        return replace(found, data=bz2.compress(found.data, compresslevel=1))
     return found
 
 
@@ -115,12 +119,13 @@ class _Remembering(io.RawIOBase):
         return data
 
 
-def _gunzipped(stream: BinaryIO, max_bytes: int) -> _Window:
+def _unpacked(stream: BinaryIO, path: str, max_bytes: int) -> _Window:
     raw = _Remembering(stream)
+    opened = gzip.GzipFile(fileobj=raw, mode="rb") if path.endswith(".gz") else bz2.BZ2File(raw)
     try:
-        with gzip.GzipFile(fileobj=raw, mode="rb") as unpacked:
+        with opened as unpacked:
             inside = _plain(unpacked, max_bytes)  # type: ignore[arg-type]  # it needs `read` only
-    except (gzip.BadGzipFile, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error):
         return _Window(raw.seen, b"", ended=False, damaged=True)
     return replace(inside, raw=raw.seen)
 

@@ -214,7 +214,8 @@ def _frame(source: Source, pipeline: Pipeline) -> DataFrame:
     if not isinstance(source, FileSource):
         return _empty({name: column.ddl for name, column in source.table.columns.items()})
     contract = source.contract or pipeline.target
-    return _empty({name: column.ddl for name, column in contract.file_columns.items()} | dict(METADATA_TYPES))
+    columns = {name: column.ddl for name, column in contract.file_columns.items()} | dict(METADATA_TYPES)
+    return _empty(columns | _rescued(source))
 
 
 def _loaded(call: LoadCall) -> DataFrame:
@@ -227,10 +228,16 @@ def _loaded(call: LoadCall) -> DataFrame:
     columns = {name: column.ddl for name, column in contract_for(call).file_columns.items()} | dict(
         METADATA_TYPES
     )
-    frame = _empty(columns).drop(*call.exclude_metadata)
+    frame = _empty(columns | _rescued(call.source)).drop(*call.exclude_metadata)
     for name, value in (call.custom_metadata or {}).items():
         frame = frame.withColumn(name, F.lit(value))
     return frame
+
+
+def _rescued(source: FileSource) -> dict[str, str]:
+    from alur_nb.runtime.tables import RESCUED
+
+    return {RESCUED: "string"} if source.schema_mode == "rescue" else {}
 
 
 def _empty(columns: Mapping[str, str]) -> DataFrame:
@@ -295,6 +302,7 @@ def _files(kind: str, parameter: str | None, source: FileSource) -> dict[str, An
             "options": dict(source.options),
             "strict": source.strict,
             "extra_columns": source.extra_columns,
+            "schema_mode": source.schema_mode,
             "on_changed": source.on_changed,
             "same_content": source.same_content,
             "reject_limit": source.reject_limit,

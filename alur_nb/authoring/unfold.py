@@ -112,6 +112,7 @@ _FILES_OPTIONS = {
     "on_changed": "on_changed",
     "same_content": "same_content",
     "reject_limit": "reject_limit",
+    "schema_mode": "schema_mode",
 }
 
 

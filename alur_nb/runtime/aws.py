@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, TypeVar
 
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConnectionError,
     CredentialRetrievalError,
     HTTPClientError,
     NoCredentialsError,
@@ -28,16 +27,7 @@ from botocore.exceptions import (
 
 from alur_nb.runtime.errors import AlurError, SettingsError
 
-__all__ = [
-    "BotoCoreError",
-    "ClientError",
-    "Patience",
-    "aws_errors",
-    "client",
-    "error_code",
-    "hadoop_conf",
-    "requests_of",
-]
+__all__ = ["BotoCoreError", "ClientError", "Patience", "aws_errors", "client", "error_code"]
 
 T = TypeVar("T")
 
@@ -92,6 +82,7 @@ _MISSING = (
 )
 _SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSignatureException")
 _CANCELLED = "TransactionCanceledException"
+_NO_ANSWER = (ConnectionError, HTTPClientError)
 _NO_CREDENTIALS = (
     CredentialRetrievalError,
     NoCredentialsError,
@@ -171,7 +162,7 @@ class Patience:
     def _limit(self, error: ClientError | BotoCoreError) -> float | None:
         """Return how long to go on after this error; None where another try cannot help."""
         if isinstance(error, BotoCoreError):
-            return self.unanswered if isinstance(error, HTTPClientError) else None
+            return self.unanswered if isinstance(error, _NO_ANSWER) else None
         if is_throttled(error):
             return self.throttled
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -184,13 +175,6 @@ def is_throttled(error: ClientError) -> bool:
     if error_code(error) == _CANCELLED:
         return bool(codes) and codes <= set(_THROTTLED)
     return error_code(error) in _THROTTLED
-
-
-def requests_of(items: Iterable[T], most: int) -> Iterator[list[T]]:
-    """Cut what is to be sent into the lists of one request each (`itertools.batched` came with Python 3.12)."""
-    rest = iter(items)
-    while some := list(islice(rest, most)):
-        yield some
 
 
 @contextmanager
@@ -265,39 +249,12 @@ def _denial(error: ClientError) -> tuple[str, str]:
 def _breakdown(error: BotoCoreError) -> tuple[str, str]:
     if isinstance(error, _NO_CREDENTIALS):
         return "there are no AWS credentials.", "Log in (`aws sso login`) or set AWS_PROFILE, then run again."
-    if isinstance(error, HTTPClientError):
+    if isinstance(error, _NO_ANSWER):
         return (
             f"AWS did not answer ({error}).",
             "Check the network, the region and the endpoint, then run again.",
         )
-    return f"the answer was cut off or cannot be read ({error}).", "Run again: it starts where it stopped."
-
-
-def hadoop_conf(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what Hadoop's S3A needs to open `s3://` where boto3 does; only for a Spark that we start ourselves.
-
-    On Glue both come from the job. Nothing of this is ever written into a bundle: it holds keys.
-    """
-    conf = {
-        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
-        "fs.s3a.aws.credentials.provider": "com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
-    }
-    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        conf |= {
-            "fs.s3a.endpoint": endpoint,
-            # A server at an address of its own has no bucket names in its DNS.
-            "fs.s3a.path.style.access": "true",
-            "fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https:")).lower(),
-        }
-    if "AWS_ACCESS_KEY_ID" in environ and "AWS_SECRET_ACCESS_KEY" in environ:
-        temporary = "AWS_SESSION_TOKEN" in environ
-        kind = "TemporaryAWSCredentialsProvider" if temporary else "SimpleAWSCredentialsProvider"
-        conf |= {
-            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{kind}",
-            "fs.s3a.access.key": environ["AWS_ACCESS_KEY_ID"],
-            "fs.s3a.secret.key": environ["AWS_SECRET_ACCESS_KEY"],
-        }
-        if temporary:
-            conf["fs.s3a.session.token"] = environ["AWS_SESSION_TOKEN"]
-    return conf
+    return (
+        f"the request could not be made ({error}).",
+        "Check the settings and the credentials, then run again.",
+    )

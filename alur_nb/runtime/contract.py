@@ -21,7 +21,9 @@ METADATA = ("_ingested_at", "_source_system", "_source_file")
 METADATA_TYPES: Mapping[str, str] = FrozenMap(
     {"_ingested_at": "timestamp", "_source_system": "string", "_source_file": "string"}
 )
-RESERVED = ("batch_id", "_rejected")
+RESCUED = "_rescued"
+"""What the files have beyond the contract, as JSON text; only in tables that are loaded with schema_mode="rescue"."""
+RESERVED = ("batch_id", "_rejected", RESCUED)
 REJECTS_SUFFIX = "__rejects"
 FORMATS = ("parquet", "iceberg")
 MAX_NAME = 120
@@ -113,6 +115,8 @@ class Table:
     format: str = "parquet"
     # The Python module of the class: what an imported module declares outlives the cell that imported it.
     module: str = field(default="__main__", compare=False, repr=False)
+    added: frozenset[str] = frozenset()
+    """Columns that no class declares: a batch added them, under schema_mode="evolve"."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", FrozenMap(self.columns))

@@ -7,55 +7,60 @@ from functools import reduce
 from operator import or_
 from typing import TYPE_CHECKING
 
-from pyspark.errors import IllegalArgumentException, SparkUpgradeException
+from pyspark.errors import IllegalArgumentException, SparkRuntimeException, SparkUpgradeException
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from alur_nb.runtime.csv_explain import explain_files
-from alur_nb.runtime.csv_text import (
-    NO_TEXT,
-    RAW,
-    SOURCE_FILE,
-    CsvFile,
-    LandedFile,
-    Layout,
-    layout_of,
-    text_frame,
-)
+from alur_nb.runtime.csv_text import NO_TEXT, RAW, Layout, layout_of, text_frame
 from alur_nb.runtime.csv_values import offence, shown, value
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import DeclarationError, SettingsError
-from alur_nb.runtime.tables import Table
-from alur_nb.runtime.types import DateField, Field, TimestampField
+from alur_nb.runtime.landed import REJECTED, SOURCE_FILE, ReadableFile
+from alur_nb.runtime.tables import RESCUED, Table
+from alur_nb.runtime.types import DateField, Field, StringField, TimestampField
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["CsvFile", "LandedFile", "explain", "read"]
 
-REJECTED = "_rejected"
+# Spark 4 has a class of its own for a pattern that cannot be read.
+_NO_PATTERN = (IllegalArgumentException, SparkRuntimeException, SparkUpgradeException)
 
 
-def read(spark: SparkSession, files: Sequence[CsvFile], contract: Table, dialect: Dialect) -> DataFrame:
+def read(
+    spark: SparkSession,
+    files: Sequence[ReadableFile],
+    contract: Table,
+    dialect: Dialect,
+    *,
+    rescue: bool = False,
+) -> DataFrame:
     """Return the files' rows: the contract's file columns in order, `_source_file`, and `_rejected`, never null.
 
-    The values of a rejected row are of no use. Raises SourceError for a file that Spark cannot
+    `rescue` adds `_rescued` before the last two: what the row has in other columns, as JSON by their names in the
+    file; null where that is nothing. The values of a rejected row are of no use. Raises SourceError for a file that Spark cannot
     open under its name, DeclarationError for a `format=` that is no pattern, SettingsError for a session that would
     read times otherwise.
     """
     check_session(spark)
     check_formats(spark, contract)
-    layouts: dict[Layout, list[CsvFile]] = {}
+    layouts: dict[Layout, list[ReadableFile]] = {}
     for file in files:
         layouts.setdefault(layout_of(file, dialect), []).append(file)
-    frames = [_read_layout(spark, layout, group, contract, dialect) for layout, group in layouts.items()]
+    frames = [
+        _read_layout(spark, layout, group, contract, dialect, rescue=rescue)
+        for layout, group in layouts.items()
+    ]
     if not frames:
-        return spark.createDataFrame([], _result_schema(contract))
+        return spark.createDataFrame([], result_schema(contract, rescue=rescue))
     return reduce(lambda left, right: left.unionByName(right), frames)
 
 
-def explain(spark: SparkSession, files: Sequence[CsvFile], contract: Table, dialect: Dialect) -> DataFrame:
+def explain(
+    spark: SparkSession, files: Sequence[ReadableFile], contract: Table, dialect: Dialect
+) -> DataFrame:
     """Return the rejected rows: `raw, source_file, line_number, column, reason`; an independent second reading.
 
     `column` is the first that offends, the others are in the reason. `line_number` is null where it cannot be known.
@@ -88,7 +93,7 @@ def check_formats(spark: SparkSession, contract: Table) -> None:
             continue
         try:
             spark.sql("SELECT try_to_timestamp('', :pattern)", args={"pattern": pattern}).collect()
-        except (IllegalArgumentException, SparkUpgradeException) as error:
+        except _NO_PATTERN as error:
             raise DeclarationError(
                 f"{contract.qualified_name}.{name}: the format `{pattern}` is no datetime pattern of Spark's.",
                 fix='Write it of letters such as yyyy, MM, dd, HH, mm, ss: format="dd.MM.yyyy HH:mm".',
@@ -96,13 +101,19 @@ def check_formats(spark: SparkSession, contract: Table) -> None:
 
 
 def _read_layout(
-    spark: SparkSession, layout: Layout, files: Sequence[CsvFile], contract: Table, dialect: Dialect
+    spark: SparkSession,
+    layout: Layout,
+    files: Sequence[ReadableFile],
+    contract: Table,
+    dialect: Dialect,
+    *,
+    rescue: bool,
 ) -> DataFrame:
     texts = text_frame(spark, layout, [item.file for item in files], dialect)
     fields = contract.file_columns
     sources = {column: f"c{index}" for index, column in enumerate(layout.columns) if column is not None}
     # In two steps, so that a value is computed once though it is also checked.
-    values = [value(fields[name], source).alias(f"v{source}") for name, source in sources.items()]
+    values = [_value(fields[name], source, dialect).alias(f"v{source}") for name, source in sources.items()]
     valued = texts.select("*", *values)
     columns = [
         (shown(field, F.col(f"v{sources[name]}")) if name in sources else F.lit(None).cast(field.ddl)).alias(
@@ -110,7 +121,26 @@ def _read_layout(
         )
         for name, field in fields.items()
     ]
+    if rescue:
+        columns.append(_rescued(layout).alias(RESCUED))
     return valued.select(*columns, F.col(SOURCE_FILE), _rejected(fields, sources, dialect).alias(REJECTED))
+
+
+def _value(field: Field, source: str, dialect: Dialect) -> Column:
+    if isinstance(field, StringField) and dialect.empty_value:
+        return F.when(F.col(source) == "", F.lit(dialect.empty_value)).otherwise(F.col(source))
+    return value(field, source)
+
+
+def _rescued(layout: Layout) -> Column:
+    """Return the columns that the contract does not have, as one JSON object; those that are null are left out."""
+    extra = [(name, f"c{i}") for i, name in enumerate(layout.header) if layout.columns[i] is None]
+    if not extra:
+        return F.lit(None).cast("string")
+    members = [F.col(source).alias(name) for name, source in extra]
+    # Flat, for as many columns as there may be: a chain of 10,000 conditions is too deep for Spark's planner.
+    some = F.coalesce(*[F.col(source) for _, source in extra]).isNotNull()
+    return F.when(some, F.to_json(F.struct(*members)))
 
 
 def _rejected(fields: Mapping[str, Field], sources: Mapping[str, str], dialect: Dialect) -> Column:
@@ -124,11 +154,13 @@ def _rejected(fields: Mapping[str, Field], sources: Mapping[str, str], dialect: 
     return reduce(or_, [found for found in offences if found is not None], wrong_width)
 
 
-def _result_schema(contract: Table) -> StructType:
+def result_schema(contract: Table, *, rescue: bool = False) -> StructType:
+    """Return the columns of what every reader gives."""
     columns: Mapping[str, Field] = contract.file_columns
     return StructType(
         [
             *(StructField(name, field.spark_type()) for name, field in columns.items()),
+            *([StructField(RESCUED, StringType())] if rescue else []),
             StructField(SOURCE_FILE, StringType()),
             StructField(REJECTED, BooleanType(), False),
         ]

@@ -16,14 +16,13 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from alur_nb.runtime.csv_reasons import reason
-from alur_nb.runtime.csv_text import SOURCE_FILE, CsvFile, Layout, layout_of, text_frame
+from alur_nb.runtime.csv_text import Layout, layout_of, text_frame
 from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime.landed import REJECTS_DDL, SOURCE_FILE, ReadableFile
 from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-REJECTS_DDL = "raw string, source_file string, line_number bigint, `column` string, reason string"
 
 # Beyond it, files are read together and lines are not numbered: a plan of thousands of reads takes minutes.
 _NUMBERED_FILES = 100
@@ -33,11 +32,11 @@ _ORDINAL_BITS = 33
 
 
 def explain_files(
-    spark: SparkSession, files: Sequence[CsvFile], contract: Table, dialect: Dialect
+    spark: SparkSession, files: Sequence[ReadableFile], contract: Table, dialect: Dialect
 ) -> DataFrame:
     """Return one row per rejected row: `raw, source_file, line_number, column, reason`."""
     frames = [_explain_group(spark, [file], contract, dialect) for file in files[:_NUMBERED_FILES]]
-    layouts: dict[Layout, list[CsvFile]] = {}
+    layouts: dict[Layout, list[ReadableFile]] = {}
     for file in files[_NUMBERED_FILES:]:
         layouts.setdefault(_whole(file, dialect), []).append(file)
     frames += [_explain_group(spark, group, contract, dialect) for group in layouts.values()]
@@ -46,13 +45,13 @@ def explain_files(
     return reduce(lambda left, right: left.unionByName(right), frames)
 
 
-def _whole(file: CsvFile, dialect: Dialect) -> Layout:
+def _whole(file: ReadableFile, dialect: Dialect) -> Layout:
     """Return the file's layout, read by one task from its start, so that rows can be counted."""
     return replace(layout_of(file, dialect), multi_line=not file.inspection.mixed_line_endings)
 
 
 def _explain_group(
-    spark: SparkSession, files: Sequence[CsvFile], contract: Table, dialect: Dialect
+    spark: SparkSession, files: Sequence[ReadableFile], contract: Table, dialect: Dialect
 ) -> DataFrame:
     layout = _whole(files[0], dialect)
     texts = text_frame(spark, layout, [item.file for item in files], dialect, surplus=_SURPLUS)
@@ -77,7 +76,7 @@ def _explain_group(
     )
 
 
-def _line_number(files: Sequence[CsvFile], dialect: Dialect) -> Column:
+def _line_number(files: Sequence[ReadableFile], dialect: Dialect) -> Column:
     """Return the row's line, where a row is a line and one task reads the file from its start."""
     look = files[0].inspection
     split = look.mixed_line_endings and not files[0].file.path.endswith(".gz")

@@ -6,20 +6,21 @@ only reads, derives them from `alur.toml` by the same rules.
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
 from alur_nb.runtime.aws import aws_errors, client
-from alur_nb.runtime.errors import NotYetSupportedError, SettingsError
+from alur_nb.runtime.dynamo import DynamoTable
+from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.files import Files
 from alur_nb.runtime.files_s3 import S3Files
 from alur_nb.runtime.glue_catalog import GlueCatalog
 from alur_nb.runtime.lake import Lake
 from alur_nb.runtime.lake_glue import GlueLake, LayerPlace
 from alur_nb.runtime.ledger import Ledger
+from alur_nb.runtime.ledger_dynamo import DynamoLedger
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, Settings
 from alur_nb.runtime.tables import Layer
 
@@ -90,24 +91,12 @@ def open_parts(deployment: Deployment) -> tuple[Files, Lake, Ledger]:
     """Open the landing zone, the lake and the ledger of a deployed environment; nothing is asked of AWS yet."""
     s3 = client("s3", deployment.region)
     catalog = GlueCatalog(client("glue", deployment.region))
-    return S3Files(deployment.landing, s3), GlueLake(deployment.layers, s3, catalog), _ledger(deployment)
-
-
-def _ledger(deployment: Deployment) -> Ledger:
-    try:
-        module = importlib.import_module("alur_nb.runtime.ledger_dynamo")
-    except ModuleNotFoundError as error:
-        raise NotYetSupportedError(
-            f"The ledger in DynamoDB, on which environment `{deployment.environment}` stands, is not in this release.",
-            fix="Run on the embedded lake (leave --env and --alur out).",
-        ) from error
-    ledger: Ledger = module.DynamoLedger(
-        deployment.ledger_table,
-        deployment.project,
-        deployment.environment,
-        client("dynamodb", deployment.region),
+    ledger = DynamoLedger(
+        DynamoTable(deployment.ledger_table, deployment.region),
+        project=deployment.project,
+        environment=deployment.environment,
     )
-    return ledger
+    return S3Files(deployment.landing, s3), GlueLake(deployment.layers, s3, catalog), ledger
 
 
 def _account(region: str | None) -> str:

@@ -59,7 +59,6 @@ _OWN_OPTIONS = {
     "timestampformat": 'say it at the column: TimestampField(format="dd.MM.yyyy HH:mm")',
     "dateformat": 'say it at the column: DateField(format="dd.MM.yyyy")',
     "linesep": "line ends are found by looking",
-    "emptyvalue": '"" is the empty string',
     "ignoreleadingwhitespace": "blanks are trimmed except in strings",
     "ignoretrailingwhitespace": "blanks are trimmed except in strings",
 }
@@ -71,6 +70,7 @@ _OPTIONS = {
     "encoding": "encoding",
     "charset": "encoding",
     "nullvalue": "null_value",
+    "emptyvalue": "empty_value",
     "comment": "comment",
     "multiline": "multi_line",
     "header": "header",
@@ -90,6 +90,8 @@ class Dialect:
     """Python's name of the codec."""
     null_value: str = ""
     """A text that means null, besides an empty value."""
+    empty_value: str = ""
+    """What a quoted nothing, `""`, is read as in a text column."""
     comment: str = ""
     multi_line: bool | None = None
     """None: a file is split only where no row spans lines."""
@@ -139,7 +141,8 @@ def _option(name: str) -> str:
             f"The option `{name}` is not yours to set: {_OWN_OPTIONS[key]}.", fix="Leave it out."
         )
     if key not in _OPTIONS:
-        known = ["sep", "quote", "escape", "encoding", "nullValue", "comment", "multiLine", "header"]
+        known = ["sep", "quote", "escape", "encoding", "nullValue", "emptyValue", "comment"]
+        known += ["multiLine", "header"]
         raise DeclarationError(
             f"`{name}` is no option of a CSV source{suggest(name, known)}.",
             fix=f"Options: {', '.join(known)}.",
@@ -202,6 +205,7 @@ _CHECKS = {
     "escape": _ascii_or_empty,
     "encoding": _codec,
     "null_value": _text,
+    "empty_value": _text,
     "comment": _ascii_or_empty,
     "multi_line": _flag,
     "header": _flag,
@@ -232,12 +236,16 @@ class Inspection:
     mixed_line_endings: bool = False
     splittable: bool = True
     """Whether every line is a row, also for a reader that starts in the middle of the file."""
+    records: int | None = None
+    """Rows, where the look counts them (JSON lines, Parquet): what is read must come to as many."""
+    spark_schema: str = ""
+    """The columns of a Parquet file, as Spark's JSON has them."""
 
 
 def inspect(stream: BinaryIO, path: str, dialect: Dialect) -> Inspection:
     """Read the stream to its end, once, and say what it holds; bad content is a `problem`, never an exception.
 
-    `path` says by its suffix whether the file is gzip, as it does for Spark. Memory is bounded by the longest row.
+    `path` says by its suffix whether the file is compressed, as it does for Spark. Memory is bounded by the longest row.
     """
     content = CheckedBytes(stream, path, dialect.encoding, transcode=dialect.transcoded)
     look = _Look(dialect)

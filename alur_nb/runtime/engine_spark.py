@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime import csv
+from alur_nb.runtime import readers
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.engine import SourceRead, Stage
 from alur_nb.runtime.lake import Lake, footer_rows, read_rows, read_staged, storage_errors
 from alur_nb.runtime.ledger import Batch
@@ -100,9 +99,9 @@ class SparkEngine:
 
     def _read(self, read: SourceRead) -> DataFrame:
         source = read.plan.source
-        files = [item.csv for item in read.plan.new if item.csv is not None]
+        files = [item.readable for item in read.plan.new if item.readable is not None]
         with storage_errors("the landing files"):  # Spark looks for the files when it is told of them
-            frame = csv.read(self.spark, files, read.plan.contract, Dialect.of(source.options))
+            frame = readers.read(self.spark, files, read.plan.contract, source)
         return with_metadata(frame, source.source_system, read.started_at, read.custom)
 
     def _stage_rejects(self, lake: Lake, read: SourceRead, rejected: str, rejects_prefix: str) -> Rejects:

@@ -114,6 +114,15 @@ class LocalFiles:
         )
 
 
+def content_of(version: str, content_hash: str | None) -> tuple[str, ...]:
+    """Return what two files of equal content share: their hash where it was taken, and on S3 their MD5 and size.
+
+    An ETag with a dash is of an upload in parts, whose MD5 it is not (S3 API reference, "Object").
+    """
+    md5 = (version,) if re.fullmatch(r"[0-9a-f]{32}-[0-9]+", version) else ()
+    return (content_hash, *md5) if content_hash else md5
+
+
 def literal_uri(uri: str) -> str:
     """Return the URI as Spark must be given it to open this file and no other: a path to read is a glob to Spark."""
     return re.sub(r"([\\*?\[\]{}])", r"\\\1", uri)

@@ -11,8 +11,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from alur_nb.runtime.aws import ClientError, aws_errors, error_code, requests_of
+from alur_nb.runtime.aws import ClientError, aws_errors, error_code
 from alur_nb.runtime.errors import ContractError, StorageError
+from alur_nb.runtime.s3 import requests_of
 from alur_nb.runtime.tables import METADATA_TYPES, REJECTS_SUFFIX, Partition, Table
 
 Values = tuple[str, ...]

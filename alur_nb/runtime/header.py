@@ -9,6 +9,7 @@ from alur_nb.runtime.errors import DeclarationError, suggest
 from alur_nb.runtime.tables import Table, normalized
 from alur_nb.runtime.types import ArrayField, MapField, StructField
 
+_SHOWN_NAMES = 8
 _OTHER_SEPARATORS = {";": ";", "\t": "\\t", "|": "|", ",": ","}
 
 
@@ -26,13 +27,14 @@ class Binding:
     fix: str | None = None
 
 
-def bind(header: Sequence[str], contract: Table, extra_columns: str) -> Binding:
+def bind(header: Sequence[str], contract: Table, extra_columns: str, *, nested: bool = False) -> Binding:
     """Match a file's header to the contract's columns, by `source=` or name under the header rule.
 
     `extra_columns` is "error" or "ignore". What does not fit is a `problem` with its `fix`.
-    Raises DeclarationError where the contract has a type that no CSV file can hold.
+    Raises DeclarationError where the contract has a type that no CSV file can hold, unless `nested` ones can be.
     """
-    _refuse_nested(contract)
+    if not nested:
+        _refuse_nested(contract)
     wanted = {normalized(field.source or name): name for name, field in contract.file_columns.items()}
     keys = [normalized(name) for name in header]
     columns = tuple(wanted.get(key) for key in keys)
@@ -53,6 +55,12 @@ def bind_by_position(contract: Table) -> Binding:
     """
     _refuse_nested(contract)
     return Binding(tuple(contract.file_columns))
+
+
+def listed(names: Sequence[str], mark: str = "`") -> str:
+    """Return the names for a message, the first few of many."""
+    shown = ", ".join(f"{mark}{name}{mark}" for name in names[:_SHOWN_NAMES])
+    return f"{shown}, {len(names) - _SHOWN_NAMES:,} more" if len(names) > _SHOWN_NAMES else shown
 
 
 def _refuse_nested(contract: Table) -> None:
@@ -110,7 +118,7 @@ def _missing_problem(
         key: name for key, name, column in zip(keys, header, binding.columns, strict=True) if column is None
     }
     expected = contract.file_columns[first].source or first
-    more = f" (and {', '.join(f'`{name}`' for name in required[1:])})" if len(required) > 1 else ""
+    more = f" (and {listed(required[1:])})" if len(required) > 1 else ""
     hint, near = _nearest(expected, unbound)
     fix = f"Add the column to the file, or declare `{first}` nullable."
     if near:
@@ -130,7 +138,7 @@ def _nearest(name: str, written: Mapping[str, str]) -> tuple[str, str]:
 
 def _extra_problem(contract: Table, binding: Binding) -> tuple[str, str]:
     first = binding.extra[0]
-    more = f" (and {', '.join(f'`{name}`' for name in binding.extra[1:])})" if len(binding.extra) > 1 else ""
+    more = f" (and {listed(binding.extra[1:])})" if len(binding.extra) > 1 else ""
     expected = [contract.file_columns[name].source or name for name in binding.missing]
     hint, _ = _nearest(first, {normalized(name): name for name in expected})
     if not first.strip():
@@ -140,5 +148,6 @@ def _extra_problem(contract: Table, binding: Binding) -> tuple[str, str]:
         )
     return (
         f"the column `{first}`{more} is not in {contract.qualified_name}{hint}",
-        f'Declare `{normalized(first)}` in the table, or load without it: files(.., extra_columns="ignore").',
+        f'Declare `{normalized(first)}` in the table, or load without it: files(.., extra_columns="ignore"); '
+        'schema_mode="rescue" keeps it in `_rescued`, "evolve" adds it.',
     )

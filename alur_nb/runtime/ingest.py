@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime import publish
+from alur_nb.runtime import evolution, publish
 from alur_nb.runtime.engine import Engine, SourceRead, Stage
-from alur_nb.runtime.errors import AuditError, CheckError, SourceError
+from alur_nb.runtime.errors import AuditError, CheckError, NotYetSupportedError, SourceError
 from alur_nb.runtime.lake import data_prefix, rejects_prefix
 from alur_nb.runtime.ledger import Batch, Input, Lease, State
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
@@ -71,7 +71,15 @@ class OpenBatch:
             self.batch = batch
 
     def plan_source(self, plan: SourcePlan) -> None:
-        """Write a source's files as inputs: the new ones, and those that are noted as skipped."""
+        """Write a source's files as inputs: the new ones, and those that are noted as skipped.
+
+        Raises NotYetSupportedError for added columns on AWS: the catalog does not take them yet.
+        """
+        if plan.source.schema_mode != "contract" and not self.workspace.environment.is_local:
+            raise NotYetSupportedError(
+                f'schema_mode="{plan.source.schema_mode}" works on the embedded lake; on AWS it comes with a later release.',
+                fix="Declare the new columns in the table: a nullable column is added to the catalog by the next run.",
+            )
         self.warnings += plan.warnings
         inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
         if inputs:
@@ -105,7 +113,9 @@ class OpenBatch:
         The frame that `load_to_bronze` or `files(..)` gave, returned as it is, is what was staged already;
         anything else is staged once more, beside it. Raises ContractError, StorageError.
         """
-        fitted, same_types = self.engine.fit(result, self.target, self.started_at)
+        contracts = [stage.plan.contract for stage in self.stages]
+        target = evolution.with_added(self.target, contracts, result)
+        fitted, same_types = self.engine.fit(result, target, self.started_at)
         if len(self.stages) == 1 and result is self.stages[0].frame and same_types:
             stage = self.stages[0]
             return stage.frame, stage.prefix if stage.accepted else None, True
@@ -150,7 +160,10 @@ class OpenBatch:
         prefix = prefix if written else None
         accepted = self._accepted_by_file(evaluation.groups if group_by else None)
         inputs = [_completed(item, accepted, self.stages) for item in self.inputs]
-        sealed = self._sealed_batch(inputs, prefix, evaluation.rows)
+        _refuse_lost_records(inputs, self.stages)
+        beyond = any(evolution.goes_beyond(stage.plan.contract, stage.plan.source) for stage in self.stages)
+        added = evolution.columns_beyond(self.target, frame) if prefix and beyond else {}
+        sealed = replace(self._sealed_batch(inputs, prefix, evaluation.rows), added=added)
         still_wanted()
         publish.seal(self.workspace, sealed, inputs)
         return sealed
@@ -210,7 +223,8 @@ class OpenBatch:
 
 
 def _shape(table: Table) -> dict[str, str]:
-    return {name: column.ddl for name, column in table.columns.items()}
+    """Return the declared columns: those that schema_mode="evolve" has added move no row to another partition."""
+    return {name: column.ddl for name, column in table.columns.items() if name not in table.added}
 
 
 def _planned(item: PlannedFile) -> Input:
@@ -227,6 +241,18 @@ def _completed(item: Input, accepted: Mapping[str, int], stages: Sequence[Stage]
     rejected = sum(stage.rejects.by_file.get(item.key, 0) for stage in stages) if item.kind == "file" else 0
     good = accepted.get(item.key, 0) if item.kind == "file" else 0
     return replace(item, parsed=good + rejected, accepted=good, rejected=rejected, outcome="loaded")
+
+
+def _refuse_lost_records(inputs: Sequence[Input], stages: Sequence[Stage]) -> None:
+    """Compare what was read with what the look at each file had counted, where the format allows it."""
+    parsed = {item.key: item.parsed for item in inputs if item.outcome == "loaded"}
+    for item in (item for stage in stages for item in stage.plan.new):
+        counted = item.readable.inspection.records if item.readable else None
+        if counted is not None and parsed.get(item.file.path) != counted:
+            raise AuditError(
+                f"{item.file.path} holds {counted:,} records, but {parsed.get(item.file.path)} were read.",
+                fix="Nothing was published. Please report this with the file named above.",
+            )
 
 
 def _not_null_rules(target: Table) -> list[Expectation]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from alur_nb.runtime.errors import AlurError, SourceError, StorageError
+from alur_nb.runtime.errors import AlurError, ContractError, SourceError, StorageError
 from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.tables import METADATA, REJECTS_SUFFIX, Table
@@ -183,16 +184,49 @@ class LocalLake:
 
 
 def read_rows(
-    spark: SparkSession, lake: Lake, table: Table, batches: Sequence[Batch], *, metadata: bool = False
+    spark: SparkSession,
+    lake: Lake,
+    table: Table,
+    batches: Sequence[Batch],
+    *,
+    metadata: bool = False,
+    added: Mapping[str, str] | None = None,
 ) -> DataFrame:
-    """Return the rows of the given batches: the contract's columns, and the metadata columns where asked for."""
+    """Return the rows of the given batches: the contract's columns, the `added` ones, the metadata where asked for.
+
+    Raises ContractError where a batch has added a column that is declared now, in another type.
+    """
+    if not table.name.endswith(REJECTS_SUFFIX):
+        added_by(table, batches)
     from pyspark.sql.types import StringType, StructType, TimestampType
 
     schema = StructType(list(table.schema().fields))
+    for name, ddl in (added or {}).items():
+        schema.add(name, spark.createDataFrame([], f"c {ddl}").schema[0].dataType)
     for name in METADATA:
         if metadata and name not in table.columns:
             schema.add(name, TimestampType() if name == "_ingested_at" else StringType())
     return read_parquet(spark, lake, table.qualified_name, batches, schema)
+
+
+def added_by(table: Table, batches: Sequence[Batch]) -> dict[str, str]:
+    """Return the columns that batches have beyond the table, with their types.
+
+    Raises ContractError where two batches, or a batch and the table as it is declared now, have one column in two
+    types: Parquet cannot be read as another type than it was written in.
+    """
+    found: dict[str, str] = {}
+    for batch in batches:
+        for name, ddl in batch.added.items():
+            wanted = table.columns[name].ddl if name in table.columns else found.get(name, ddl)
+            if ddl != wanted:
+                raise ContractError(
+                    f"{table.qualified_name}: `{name}` is {ddl} in batch {batch.id}, and {wanted} elsewhere.",
+                    fix=f"Declare it as {ddl}, or roll the batch back and load its files again.",
+                )
+            if name not in table.columns:
+                found[name] = ddl
+    return found
 
 
 def read_parquet(
@@ -286,6 +320,12 @@ def _translated(text: str, where: object) -> AlurError | None:
         return StorageError(
             f"This user may not write {where}.",
             fix="Nothing was published. Give this user write permission to the .alur folder, then run again.",
+        )
+    if "FAILED_READ_FILE" in text or "Encountered error while reading file" in text:
+        found = re.search(r"while reading file (\S+?)\.?(?:\s|$)", text)
+        return SourceError(
+            f"Spark could not read {found.group(1) if found else 'a landing file'} to its end: it is damaged.",
+            fix="Nothing was published. Deliver the file again, or take it out of the folder; then run again.",
         )
     if "FileNotFoundException" in text or "PATH_NOT_FOUND" in text or "does not exist" in text:
         return SourceError(

@@ -79,6 +79,8 @@ class Batch:
     checks: tuple[Mapping[str, Any], ...] = ()
     reason: str | None = None
     reject_reasons: Mapping[str, int] = field(default_factory=dict)
+    added: Mapping[str, str] = field(default_factory=dict)
+    """Columns of the rows that the table did not declare, name -> type: `_rescued`, and what evolve added."""
     cleaned: bool = False
     times: Mapping[str, str] = field(default_factory=dict)
     """State name in lower case -> ISO time, UTC."""

@@ -90,8 +90,11 @@ class SqliteLedger:
             )
 
     def put_inputs(self, lease: Lease, batch_id: str, inputs: Sequence[Input], *, first: int) -> None:
-        """Insert the planned inputs, about 1,000 to a page; a page that exists stays as it is."""
+        """Insert the planned inputs, about 1,000 to a page; a page that exists stays as it is, and what is sealed too."""
         with self._transaction() as db:
+            known = _read(db, lease.table, batch_id)
+            if known is not None and known.state not in (State.PLANNED, State.ABORTED):
+                return
             for n, packed in enumerate(pages(inputs), first):
                 db.execute(
                     "INSERT OR IGNORE INTO inputs VALUES (?, ?, ?, ?)", (lease.table, batch_id, n, packed)
@@ -120,7 +123,7 @@ class SqliteLedger:
             db.execute('DELETE FROM inputs WHERE "table" = ? AND batch_id = ?', (batch.table, batch.id))
             for n, packed in enumerate(pages(inputs)):
                 db.execute("INSERT INTO inputs VALUES (?, ?, ?, ?)", (batch.table, batch.id, n, packed))
-            _update(db, _timed(replace(batch, times=known.times), State.SEALED))
+            _update(db, _timed(replace(batch, times=known.times, cleaned=known.cleaned), State.SEALED))
 
     def commit(self, batch: Batch) -> None:
         """Switch the batch to COMMITTED; a batch that is COMMITTED already stays so."""
@@ -136,7 +139,7 @@ class SqliteLedger:
         with self._transaction() as db:
             known = _read(db, batch.table, batch.id)
             if known is not None and known.state is State.PLANNED:
-                _update(db, _timed(replace(batch, times=known.times), State.ABORTED))
+                _update(db, _timed(replace(batch, times=known.times, cleaned=known.cleaned), State.ABORTED))
         return known is not None and known.state in (State.PLANNED, State.ABORTED)
 
     def roll_back(self, batch: Batch, leases: Sequence[Lease]) -> None:

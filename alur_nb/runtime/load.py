@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime import csv
+from alur_nb.runtime import readers
 from alur_nb.runtime.context import LoadCall, current_loader
-from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import ContractError, DeclarationError, NotYetSupportedError
 from alur_nb.runtime.plan import plan_source
 from alur_nb.runtime.result import with_metadata
-from alur_nb.runtime.sources import ExtraColumns, FileSource, SameContent, files
+from alur_nb.runtime.sources import ExtraColumns, FileSource, SameContent, SchemaMode, files
 from alur_nb.runtime.tables import METADATA, BaseTable, Table, table_of
 from alur_nb.runtime.workspace import open_workspace
 
@@ -38,6 +37,7 @@ def load_to_bronze(
     reject_limit: float = 0.05,
     exclude_metadata: Sequence[str] | None = None,
     custom_metadata: Mapping[str, object] | None = None,
+    schema_mode: SchemaMode = "contract",
 ) -> DataFrame:
     """Load the files that `target` has not taken in yet; inside a run this *is* the stage.
 
@@ -63,6 +63,7 @@ def load_to_bronze(
         extra_columns=extra_columns if validate else "ignore",
         same_content=same_content,
         reject_limit=reject_limit,
+        schema_mode=schema_mode,
     )
     call = LoadCall(
         source=source,
@@ -120,8 +121,8 @@ def _read_only(call: LoadCall) -> DataFrame:
     plan = plan_source(
         open_workspace(), call.target, "load_to_bronze", source, use_history=call.enable_idempotency
     )
-    found = [item.csv for item in plan.new if item.csv is not None]
-    frame = csv.read(get_spark_session(), found, plan.contract, Dialect.of(source.options))
+    found = [item.readable for item in plan.new if item.readable is not None]
+    frame = readers.read(get_spark_session(), found, plan.contract, source)
     accepted = frame.where("NOT _rejected").drop("_rejected")
     stamped = with_metadata(accepted, source.source_system, datetime.now(UTC), call.custom_metadata)
     return stamped.drop(*call.exclude_metadata)

@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
-from alur_nb.runtime.csv import CsvFile
-from alur_nb.runtime.dialect import Dialect, inspect
+from alur_nb.runtime import evolution, readers
 from alur_nb.runtime.errors import SourceError
-from alur_nb.runtime.files import SourceFile
-from alur_nb.runtime.header import bind, bind_by_position
+from alur_nb.runtime.files import SourceFile, content_of
+from alur_nb.runtime.header import listed
+from alur_nb.runtime.lake import added_by
+from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
 from alur_nb.runtime.pipelines import FileSource, NewSource
 from alur_nb.runtime.tables import Table
@@ -31,13 +32,13 @@ class PlannedFile:
     status: Status
     reason: str | None = None
     fix: str | None = None
-    csv: CsvFile | None = None
+    readable: ReadableFile | None = None
     """How the file is read; None until it has been inspected."""
 
     @property
     def content_hash(self) -> str | None:
         """SHA-256 of the raw bytes, where they have been read."""
-        return self.csv.inspection.content_hash if self.csv else None
+        return (self.readable.inspection.content_hash or None) if self.readable else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class History:
 
     by_path: Mapping[str, Input]
     by_hash: Mapping[str, str]
-    """Content hash -> path of a loaded file."""
+    """Content hash, or on S3 MD5 and size -> path of a loaded file."""
 
 
 def read_history(ledger: Ledger, table: str) -> History:
@@ -87,8 +88,9 @@ def read_history(ledger: Ledger, table: str) -> History:
             known = by_path.get(item.key)
             if known is None or item.outcome == "loaded" or known.outcome != "loaded":
                 by_path[item.key] = item
-            if item.outcome == "loaded" and item.content_hash:
-                by_hash.setdefault(item.content_hash, item.key)
+            if item.outcome == "loaded":
+                for content in content_of(item.version, item.content_hash):
+                    by_hash.setdefault(content, item.key)
     return History(by_path, by_hash)
 
 
@@ -112,9 +114,15 @@ def plan_source(
     plan = _listed(workspace, target, parameter, source, history)
     files = [_settle_change(workspace, planned, history, source) for planned in plan.files]
     files = inspect_files(workspace, files, plan.contract, source)
+    contract, files = grown(plan.contract, files, source)
+    if contract.added:
+        added_by(
+            contract, live(workspace.ledger.batches(target.qualified_name))
+        )  # refuses another type than before
     files, warnings = _same_content(files, history, source.same_content)
-    warnings += [note for planned in files for note in _binding_notes(planned)]
-    plan = replace(plan, files=tuple(files), warnings=(*plan.warnings, *warnings))
+    warnings += [note for planned in files for note in _binding_notes(planned, source)]
+    warnings += evolution.notes(contract)
+    plan = replace(plan, contract=contract, files=tuple(files), warnings=(*plan.warnings, *warnings))
     if source.strict:
         _refuse_bad(plan)
     return plan
@@ -175,22 +183,44 @@ def inspect_files(
 
 
 def inspect_file(
-    planned: PlannedFile, file: SourceFile, stream: BinaryIO, contract: Table, source: FileSource
+    planned: PlannedFile,
+    file: SourceFile,
+    stream: BinaryIO,
+    contract: Table,
+    source: FileSource,
+    *,
+    hashed: bool = True,
 ) -> PlannedFile:
     """Inspect and bind `file`, which holds the planned file or the head of it."""
-    dialect = Dialect.of(source.options)
-    inspection = inspect(stream, planned.file.path, dialect)
-    binding = (
-        bind(inspection.header, contract, source.extra_columns)
-        if dialect.header
-        else bind_by_position(contract)
-    )
-    found = replace(planned, csv=CsvFile(file, inspection, binding))
-    if inspection.problem:
-        return replace(found, status="bad", reason=inspection.problem, fix=inspection.fix)
-    if binding.problem:
-        return replace(found, status="bad", reason=binding.problem, fix=binding.fix)
+    return _judged(planned, readers.look(file, stream, contract, source, hashed=hashed))
+
+
+def _judged(planned: PlannedFile, readable: ReadableFile) -> PlannedFile:
+    found = replace(planned, readable=readable)
+    for part in (readable.inspection, readable.binding):
+        if part.problem:
+            return replace(found, status="bad", reason=part.problem, fix=part.fix)
     return found
+
+
+def grown(
+    contract: Table, files: Sequence[PlannedFile], source: FileSource
+) -> tuple[Table, list[PlannedFile]]:
+    """Under schema_mode="evolve", add the new files' columns to the contract and bind them to it; else change nothing."""
+    if source.schema_mode != "evolve":
+        return contract, list(files)
+    new = [p.readable for p in files if p.status == "new" and p.readable is not None]
+    contract, problems = evolution.grown(contract, new, source)
+    result = []
+    for planned in files:
+        problem = problems.get(planned.file.path)
+        if problem:
+            fix = "Rename the column in the file, or declare it."
+            planned = replace(planned, status="bad", reason=problem, fix=fix)
+        elif planned.status == "new" and planned.readable is not None:
+            planned = _judged(planned, readers.bound_again(planned.readable, contract, source))
+        result.append(planned)
+    return contract, result
 
 
 def _same_content(
@@ -200,9 +230,10 @@ def _same_content(
     seen = dict(history.by_hash)
     result, warnings = [], []
     for planned in files:
-        twin = seen.get(planned.content_hash or "")
-        if planned.status == "new" and planned.content_hash:
-            seen.setdefault(planned.content_hash, planned.file.path)
+        contents = content_of(planned.file.version, planned.content_hash)
+        twin = next((seen[content] for content in contents if content in seen), None)
+        if planned.status == "new":
+            seen |= {content: planned.file.path for content in contents if content not in seen}
         if planned.status == "new" and twin is not None and policy == "skip":
             planned = replace(planned, status="same_content", reason=f"same content as {twin}")
         elif planned.status == "new" and twin is not None:
@@ -211,16 +242,15 @@ def _same_content(
     return result, warnings
 
 
-def _binding_notes(planned: PlannedFile) -> list[str]:
-    if planned.status != "new" or planned.csv is None:
+def _binding_notes(planned: PlannedFile, source: FileSource) -> list[str]:
+    if planned.status != "new" or planned.readable is None:
         return []
-    notes = []
-    if planned.csv.binding.missing:
-        notes.append(f"{planned.file.path} lacks {', '.join(planned.csv.binding.missing)}: read as null.")
-    if planned.csv.binding.extra:
-        notes.append(
-            f"{planned.file.path} has extra columns, ignored: {', '.join(planned.csv.binding.extra)}."
-        )
+    notes, binding = [], planned.readable.binding
+    if binding.missing:
+        notes.append(f"{planned.file.path} lacks {listed(binding.missing, '')}: read as null.")
+    fate = {"ignore": "ignored", "rescue": "kept in _rescued"}.get(source.unknown_columns)
+    if binding.extra and fate:
+        notes.append(f"{planned.file.path} has extra columns, {fate}: {listed(binding.extra, '')}.")
     return notes
 
 

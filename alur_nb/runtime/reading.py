@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.lake import read_rows
+from alur_nb.runtime.lake import added_by, read_rows
 from alur_nb.runtime.ledger import live
 from alur_nb.runtime.project import current_project
-from alur_nb.runtime.tables import Table, rejects_of, table_of
+from alur_nb.runtime.tables import RESCUED, Table, rejects_of, table_of
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 def read(table: object, *, metadata: bool = False, workspace: Workspace | None = None) -> DataFrame:
     """Return a table's committed rows: the contract's columns; `metadata=True` adds `_ingested_at`, `_source_*`.
 
+    Columns that schema_mode="evolve" has added come behind the contract's until they are declared, and `_rescued`
+    with the metadata, null in batches that lack them.
     `table` is a table class or a declared name (`"orders"`, `"bronze.orders"`). A table without a batch is empty.
     Raises DeclarationError for an unknown name, LedgerError, StorageError.
     """
     known = _declared(table)
     place = workspace or open_workspace()
     batches = live(place.ledger.batches(known.qualified_name))
-    return read_rows(get_spark_session(), place.lake, known, batches, metadata=metadata)
+    added = added_by(known, batches)
+    if not metadata:
+        added.pop(RESCUED, None)
+    return read_rows(get_spark_session(), place.lake, known, batches, metadata=metadata, added=added)
 
 
 def read_rejects(table: object, *, workspace: Workspace | None = None) -> DataFrame:

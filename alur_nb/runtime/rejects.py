@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime import csv
-from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime import readers
 from alur_nb.runtime.errors import AuditError, RejectLimitError
 from alur_nb.runtime.lake import read_staged
 from alur_nb.runtime.plan import SourcePlan
@@ -43,10 +42,9 @@ def stage_rejects(spark: SparkSession, plan: SourcePlan, rejected: DataFrame, ta
     reading of only these files; AuditError where the two disagree on a file.
     """
     by_file = {row[0]: row[1] for row in rejected.groupBy("_source_file").count().collect()}
-    guilty = [item.csv for item in plan.new if item.csv is not None and item.file.path in by_file]
-    csv.explain(spark, guilty, plan.contract, Dialect.of(plan.source.options)).write.mode("append").parquet(
-        target_uri
-    )
+    guilty = [item.readable for item in plan.new if item.readable is not None and item.file.path in by_file]
+    reasons = readers.explain(spark, guilty, plan.contract, plan.source)
+    reasons.write.mode("append").parquet(target_uri)
     written = read_staged(spark, target_uri, rejects_of(plan.contract).schema())
     staged = written.where(_in_files([file.file.path for file in guilty]))
     explained = {row[0]: row[1] for row in staged.groupBy("source_file").count().collect()}

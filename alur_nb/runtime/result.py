@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime.errors import ContractError, suggest
 from alur_nb.runtime.lake import quoted
-from alur_nb.runtime.tables import METADATA, Partition, Table
+from alur_nb.runtime.tables import METADATA, RESCUED, Partition, Table
+from alur_nb.runtime.widening import widens
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -44,14 +45,17 @@ def conform(frame: DataFrame, target: Table, ingested_at: datetime) -> DataFrame
     """
     from pyspark.sql import functions as F
 
-    free = [name for name in METADATA if name not in target.columns]
+    free = [name for name in (*METADATA, RESCUED) if name not in target.columns]
     given = {field.name: field.dataType for field in frame.schema.fields}
     wanted = {name: field.spark_type() for name, field in target.columns.items()}
     if "_ingested_at" in wanted and "_ingested_at" not in given:
         given["_ingested_at"] = wanted["_ingested_at"]
     _refuse_wrong_columns(target, given, wanted, free)
     columns = [
-        F.col(quoted(name)).cast(kind).alias(name) for name, kind in wanted.items() if name != "_ingested_at"
+        # By its spelling, in which any part may be null: what is read from files is so, and checked by the rows.
+        F.col(quoted(name)).cast(target.columns[name].ddl).alias(name)
+        for name in wanted
+        if name != "_ingested_at"
     ]
     kept = [F.col(name) for name in free if name in given and name != "_ingested_at"]
     stamp = F.lit(ingested_at.isoformat()).cast("timestamp").alias("_ingested_at")
@@ -81,28 +85,6 @@ def _refuse_wrong_columns(
         f"The result does not have the columns of {target.qualified_name}: {'; '.join(parts)}.",
         fix=f"Return exactly: {', '.join(wanted)} (select, rename or cast in the pipeline, or change the table).",
     )
-
-
-def widens(given: DataType, wanted: DataType) -> bool:
-    """Tell whether every value of one type is a value of the other: equal, wider, or nullable where it was not."""
-    from pyspark.sql import types as T
-
-    if isinstance(given, T.NullType) or given.simpleString() == wanted.simpleString():
-        return True
-    ranks = (T.ByteType, T.ShortType, T.IntegerType, T.LongType)
-    if isinstance(given, ranks) and isinstance(wanted, ranks):
-        return ranks.index(type(given)) <= ranks.index(type(wanted))
-    if isinstance(given, T.FloatType | T.ByteType | T.ShortType | T.IntegerType) and isinstance(
-        wanted, T.DoubleType
-    ):
-        return True
-    if isinstance(given, T.DecimalType) and isinstance(wanted, T.DecimalType):
-        whole = wanted.precision - wanted.scale >= given.precision - given.scale
-        return whole and wanted.scale >= given.scale
-    if isinstance(given, ranks) and isinstance(wanted, T.DecimalType):
-        digits = (3, 5, 10, 19)[ranks.index(type(given))]
-        return wanted.precision - wanted.scale >= digits
-    return False
 
 
 def partition_columns(frame: DataFrame, partitions: Sequence[Partition]) -> tuple[DataFrame, list[str]]:

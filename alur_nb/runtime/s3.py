@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from itertools import islice
+from typing import Any, NamedTuple, TypeVar
 
-from alur_nb.runtime.aws import aws_errors, requests_of
+from alur_nb.runtime.aws import aws_errors
 from alur_nb.runtime.errors import AlurError, StorageError
+
+T = TypeVar("T")
 
 # What one DeleteObjects takes (S3 API reference).
 _DELETE_AT_ONCE = 1000
@@ -82,3 +86,40 @@ def _pages(
             return
         tokens.add(token)
         request["ContinuationToken"] = token
+
+
+def requests_of(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """Cut what is to be sent into the lists of one request each (`itertools.batched` came with Python 3.12)."""
+    rest = iter(items)
+    while some := list(islice(rest, most)):
+        yield some
+
+
+def hadoop_conf(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what Hadoop's S3A needs to open `s3://` where boto3 does; only for a Spark that we start ourselves.
+
+    On Glue both come from the job. Nothing of this is ever written into a bundle: it holds keys.
+    """
+    conf = {
+        "fs.s3.impl": "org.apache.hadoop.fs.s3a.S3AFileSystem",
+        "fs.s3a.aws.credentials.provider": "com.amazonaws.auth.DefaultAWSCredentialsProviderChain",
+    }
+    endpoint = environ.get("AWS_ENDPOINT_URL_S3") or environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        conf |= {
+            "fs.s3a.endpoint": endpoint,
+            # A server at an address of its own has no bucket names in its DNS.
+            "fs.s3a.path.style.access": "true",
+            "fs.s3a.connection.ssl.enabled": str(endpoint.startswith("https:")).lower(),
+        }
+    if "AWS_ACCESS_KEY_ID" in environ and "AWS_SECRET_ACCESS_KEY" in environ:
+        temporary = "AWS_SESSION_TOKEN" in environ
+        kind = "TemporaryAWSCredentialsProvider" if temporary else "SimpleAWSCredentialsProvider"
+        conf |= {
+            "fs.s3a.aws.credentials.provider": f"org.apache.hadoop.fs.s3a.{kind}",
+            "fs.s3a.access.key": environ["AWS_ACCESS_KEY_ID"],
+            "fs.s3a.secret.key": environ["AWS_SECRET_ACCESS_KEY"],
+        }
+        if temporary:
+            conf["fs.s3a.session.token"] = environ["AWS_SESSION_TOKEN"]
+    return conf

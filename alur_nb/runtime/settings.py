@@ -128,11 +128,21 @@ def session_conf(environment: Environment) -> dict[str, str]:
         "spark.sql.session.timeZone": "UTC",
         # A pruned CSV read does not see wrong field counts (Spark docs, sql-data-sources-csv, `mode`).
         "spark.sql.csv.parser.columnPruning.enabled": "false",
+        # Without it Spark 4 opens no file in windows-1252 or GB18030 (its SQL migration guide, 3.5 to 4.0).
+        "spark.sql.legacy.javaCharsets": "true",
         # Timestamps that Athena and other engines read; Spark's default INT96 is deprecated.
         "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
         # A job commit renames once, at the end; version 2 shows half a write (Hadoop, FileOutputCommitter).
+        # On S3 its renames are copies that S3 makes itself, and the last one is not atomic; that does no harm: the
+        # batch's prefix is fresh, in no catalog and read by nobody until SEAL, which comes after the job, and what a
+        # failed job leaves there is deleted with its aborted batch. (The magic committer would save the copies; it
+        # needs spark-hadoop-cloud, which not every Glue version has.)
         "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",
         "spark.hadoop.mapreduce.fileoutputcommitter.marksuccessfuljobs": "false",
+        # EMR's and Glue's own committer lets files appear when a task commits (EMR release guide, "The EMRFS
+        # S3-optimized committer and multipart uploads"), as version 2 does: an attempt that was given up could still
+        # add a file to a prefix that has been counted. Other Sparks do not know the setting.
+        "spark.sql.parquet.fs.optimized.committer.optimization-enabled": "false",
         # Accepted and rejected rows are written side by side by one task, without a sort in between.
         "spark.sql.maxConcurrentOutputFileWriters": "2",
         # Small landing files are packed together: 10,000 files of 1 KB take 2 s rather than 7 s.
@@ -140,19 +150,9 @@ def session_conf(environment: Environment) -> dict[str, str]:
         "spark.sql.ansi.enabled": "false",
         "spark.sql.adaptive.enabled": "true",
     }
-    return conf | (_LAPTOP_CONF if environment.is_local else _AWS_CONF)
-
-
-_AWS_CONF = {
-    # The committer on S3 is Hadoop's own, version 1: a task's files are copied out of its attempt's folder, and all
-    # of them into the batch's prefix when the job has succeeded. The two copies are made by S3 itself. That the last
-    # one is not atomic does no harm: the prefix is fresh, in no catalog and read by nobody until SEAL, which comes
-    # after the job; what a failed job leaves there is deleted with its aborted batch.
-    # EMR's and Glue's "S3-optimized" committer shows files when a task commits, which is what version 2 does: an
-    # attempt that was given up could still add a file to a prefix that has been counted. So it is off.
-    # (The magic committer would save the copies; it needs spark-hadoop-cloud, which not every Glue version has.)
-    "spark.sql.parquet.fs.optimized.committer.optimization-enabled": "false",
-}
+    if environment.is_local:
+        conf |= _LAPTOP_CONF
+    return conf
 
 
 # Only what a laptop needs: no UI port, no network but loopback, few shuffle partitions for small data.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError, suggest
+from alur_nb.runtime.errors import DeclarationError, suggest
 from alur_nb.runtime.tables import Table, TableType, table_of
 from alur_nb.runtime.types import FrozenMap
 
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 ExtraColumns = Literal["error", "ignore"]
 OnChanged = Literal["error", "ignore", "replace"]
 SameContent = Literal["warn", "skip"]
+SchemaMode = Literal["contract", "evolve", "rescue"]
 
-FORMATS = ("csv",)
-LATER_FORMATS = ("json", "jsonl", "parquet")
+FORMATS = ("csv", "jsonl", "parquet")
+# What people call JSON lines; a file that is one JSON array is not of this format, and says so when it is read.
+_SPELLED = {"json": "jsonl", "ndjson": "jsonl"}
 
 # Spark's CSV options that may be given, by Spark's name. Spark knows some by two names.
 OPTIONS = (
@@ -74,6 +76,13 @@ class FileSource:
     on_changed: OnChanged = "error"
     same_content: SameContent = "warn"
     reject_limit: float = 0.05
+    schema_mode: SchemaMode = "contract"
+
+    @property
+    def unknown_columns(self) -> str:
+        """What becomes of a column that the contract does not have: `error`, `ignore`, `rescue` or `add`."""
+        modes = {"contract": str(self.extra_columns), "rescue": "rescue", "evolve": "add"}
+        return modes[self.schema_mode]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "options", FrozenMap(self.options))
@@ -138,6 +147,7 @@ def files(
     on_changed: OnChanged = "error",
     same_content: SameContent = "warn",
     reject_limit: float = 0.05,
+    schema_mode: SchemaMode = "contract",
 ) -> FileSource:
     """Read the landing files of a pattern, each once; relative to the environment's `landing` folder.
 
@@ -149,8 +159,10 @@ def files(
         What `_source_system` says in every row.
     contract
         The columns of the files, where they are not the target's.
+    format
+        `"csv"` (also `.gz`, `.bz2`), `"jsonl"` (JSON lines), `"parquet"`.
     options
-        Spark's CSV options by name: `{"sep": ";", "nullValue": "NA"}`.
+        Spark's CSV options by name: `{"sep": ";", "nullValue": "NA"}`; the other formats have none.
     strict
         One bad file or row publishes nothing; else bad files are skipped and bad rows rejected, both reported.
     extra_columns
@@ -161,23 +173,30 @@ def files(
         The same content under another name: load it with a warning, or skip it.
     reject_limit
         The share of rejected rows, 0 to 1, above which nothing is published.
+    schema_mode
+        What becomes of columns that the contract does not have: `"contract"`, as `extra_columns` says; `"rescue"`,
+        kept as JSON in `_rescued`; `"evolve"`, added to the table, and the report shows the lines to declare them.
 
     Raises
     ------
     DeclarationError
         An argument is not one of those above; the message shows what is.
     """
+    chosen, given = _format(format), _options(options or {})
+    mode = cast(SchemaMode, _choice("schema_mode", schema_mode, get_args(SchemaMode)))
+    _check_together(chosen, given, mode, extra_columns)
     return FileSource(
         patterns=_patterns(pattern),
         source_system=_text("source_system", source_system),
         contract=None if contract is None else table_of(contract),
-        format=_format(format),
-        options=_options(options or {}),
+        format=chosen,
+        options=given,
         strict=_flag("strict", strict),
         extra_columns=cast(ExtraColumns, _choice("extra_columns", extra_columns, get_args(ExtraColumns))),
         on_changed=cast(OnChanged, _choice("on_changed", on_changed, get_args(OnChanged))),
         same_content=cast(SameContent, _choice("same_content", same_content, get_args(SameContent))),
         reject_limit=_share("reject_limit", reject_limit),
+        schema_mode=mode,
     )
 
 
@@ -244,16 +263,31 @@ def _choice(key: str, value: object, choices: tuple[str, ...]) -> str:
 
 def _format(value: object) -> str:
     chosen = "csv" if value is None else str(value).lower()
-    if chosen in LATER_FORMATS:
-        raise NotYetSupportedError(
-            f'files: format="{chosen}" comes with a later release.', fix="CSV files work now, plain or .gz."
-        )
+    chosen = _SPELLED.get(chosen, chosen)
     if chosen not in FORMATS:
         raise DeclarationError(
-            f"files: the format {value!r} is unknown{suggest(chosen, FORMATS + LATER_FORMATS)}.",
-            fix='format="csv", or leave it out',
+            f"files: the format {value!r} is unknown{suggest(chosen, FORMATS)}.",
+            fix='format="csv", "jsonl" or "parquet"',
         )
     return chosen
+
+
+def _check_together(chosen: str, options: Mapping[str, str], mode: str, extra_columns: object) -> None:
+    if options and chosen != "csv":
+        raise DeclarationError(
+            f'files: format="{chosen}" has no options, and `{next(iter(options))}` was given.',
+            fix="Leave options out: they are for CSV.",
+        )
+    if mode != "contract" and extra_columns != "error":
+        raise DeclarationError(
+            f'files: schema_mode="{mode}" keeps new columns, and extra_columns="{extra_columns}" would drop them.',
+            fix="Leave one of the two out.",
+        )
+    if mode != "contract" and options.get("header") == "false":
+        raise DeclarationError(
+            f'files: schema_mode="{mode}" knows new columns by their names, and these files have none.',
+            fix='Leave schema_mode out where options={"header": "false"}.',
+        )
 
 
 def _options(given: Mapping[str, object]) -> FrozenMap[str, str]:

@@ -126,6 +126,8 @@ def _rules(source: object) -> str:
     rules = [f"source_system {source.source_system}"] if source.source_system else []
     rules += [] if source.strict else ["not strict"]
     rules += [f"extra_columns {source.extra_columns}"] if source.extra_columns != "error" else []
+    rules += [f"format {source.format}"] if source.format != "csv" else []
+    rules += [f"schema_mode {source.schema_mode}"] if source.schema_mode != "contract" else []
     rules += [f"on_changed {source.on_changed}"] if source.on_changed != "error" else []
     rules += [f"same_content {source.same_content}"] if source.same_content != "warn" else []
     return ", ".join([*rules, *(f"{key}={value!r}" for key, value in source.options.items())])

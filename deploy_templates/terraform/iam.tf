@@ -45,7 +45,8 @@ locals {
 
   ledger_partitions = {
     for name, p in var.pipelines : name => {
-      writes = ["${var.project}#${var.environment}#${p.target}"]
+      # The second holds one item, the schema's version.
+      writes = ["${var.project}#${var.environment}#${p.target}", "${var.project}#${var.environment}"]
       reads  = [for table in p.source_tables : "${var.project}#${var.environment}#${table}"]
     }
   }

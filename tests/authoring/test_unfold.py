@@ -103,6 +103,26 @@ GOLDENS = {
             return orders
         """,
     ),
+    "ingestion of another format": (
+        (
+            "alur_pipeline",
+            "ingest_orders --from 'o/*.jsonl' --target OrdersBronze --format jsonl --schema-mode rescue",
+            None,
+        ),
+        """\
+        import alur_nb
+
+
+        @alur_nb.pipeline(
+            sources={
+                "orders": alur_nb.files("o/*.jsonl", format="jsonl", schema_mode="rescue"),
+            },
+            target=OrdersBronze,
+        )
+        def ingest_orders(orders):
+            return orders
+        """,
+    ),
     "ingestion from names": (
         (
             "alur_pipeline",

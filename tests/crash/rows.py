@@ -175,6 +175,6 @@ class RowEngine:
 
     def _read(self, item: PlannedFile) -> tuple[list[Row], list[str]]:
         content = step("read source", Kind.READ, lambda: self.files.read(item.file.path))
-        assert item.csv is not None  # the plan has looked into every new file
-        rows, bad = parse(content, item.csv.binding.columns)
+        assert item.readable is not None  # the plan has looked into every new file
+        rows, bad = parse(content, item.readable.binding.columns)
         return [{**row, "_source_file": item.file.path} for row in rows], bad

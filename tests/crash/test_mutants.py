@@ -11,6 +11,8 @@ from tests.crash.schedules import ALL, Schedule, Tally, clean_trace, faults_of, 
 from tests.crash.worker import What
 from tests.crash.world import Violation, World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=str)
 def test_the_simulator_misses_a_guard_that_is_taken_away(mutant: Mutant) -> None:

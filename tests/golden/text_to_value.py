@@ -5,6 +5,8 @@ A row is `(cell, value or Rejected(reason), why this row is here)`. Both reading
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -522,4 +524,82 @@ GOLDEN: dict[str, tuple[Field, list[Row]]] = {
     "string": (StringField(), STRINGS),
     "required_integer": (IntegerField(nullable=False), REQUIRED_INTEGERS),
     "required_string": (StringField(nullable=False), REQUIRED_STRINGS),
+}
+
+# --- JSON lines ------------------------------------------------------------------------------------------------
+
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def json_spelling(field: Field, cell: str) -> str | None:
+    """Return the cell of a CSV file as JSON writes such a value; None where JSON cannot, or has other rules."""
+    if cell.startswith('"') or "," in cell:
+        return None
+    if isinstance(field, (StringField, DateField, TimestampField, BinaryField)):
+        return json.dumps(cell) if cell else "null"
+    if cell == "":
+        return "null"
+    if isinstance(field, BooleanField):
+        return cell if cell in ("true", "false") else None
+    if cell in ("NaN", "Infinity", "-Infinity") and field.ddl in ("double", "float"):
+        return json.dumps(cell)
+    return cell if _JSON_NUMBER.fullmatch(cell) else None
+
+
+JSON_ONLY: dict[str, list[Row]] = {
+    "integer": [
+        ('"5"', Rejected('`"5"` is a text, not an integer'), "a text is no number, whatever it says"),
+        ('""', Rejected('`""` is a text, not an integer'), "JSON has a word for null"),
+        ("true", Rejected("`true` is true or false, not an integer"), "never 1"),
+        ("[5]", Rejected("`[5]` is a list, not an integer"), "a list of one"),
+        ('{"n": 5}', Rejected('`{"n": 5}` is an object, not an integer'), "an object"),
+        ("5.0", Rejected("`5.0` is not an integer: declare double"), "what pandas writes"),
+        ("9" * 5000, Rejected(f"`{'9' * 60}...` does not fit an integer: declare long"), "endless digits"),
+        ("null", None, "null is null"),
+    ],
+    "double": [
+        ('"1.5"', Rejected('`"1.5"` is a text, not a number'), "a text is no number"),
+        ('"inf"', Rejected('`"inf"` is a text, not a number'), "Python's word"),
+        ("1e400", Rejected("`1e400` is too large for a double"), "never silently Infinity"),
+        ("5", 5.0, "a whole number"),
+    ],
+    "decimal": [
+        ('"1.23"', Rejected('`"1.23"` is a text, not a number'), "money in quotes: declare string"),
+        ("0.1", Decimal("0.10"), "never by way of a double"),
+        ("1.005", Rejected("`1.005` has more than 2 decimal places"), "never rounded"),
+    ],
+    "wide_decimal": [
+        (
+            "12345678901234567890123456789012345678",
+            Decimal("12345678901234567890123456789012345678"),
+            "exact",
+        ),
+    ],
+    "boolean": [
+        ('"true"', Rejected('`"true"` is a text, not true or false'), "a text"),
+        ("1", Rejected("`1` is a number, not true or false"), "a number"),
+    ],
+    "date": [
+        ("20240131", Rejected("`20240131` is a number, not a date in quotes"), "a number"),
+        ('""', None, "a text of nothing is null, as in CSV"),
+    ],
+    "timestamp": [
+        (
+            "1706696130",
+            Rejected("`1706696130` is a number, not a timestamp in quotes"),
+            "no seconds since 1970",
+        ),
+    ],
+    "binary": [("[104, 105]", Rejected("`[104, 105]` is a list, not base64 in quotes"), "a list of bytes")],
+    "string": [
+        ("5", Rejected("`5` is a number, not a text"), "`5` and `5.0` would be two texts"),
+        ("true", Rejected("`true` is true or false, not a text"), "a truth value"),
+        ('{"a": 1}', Rejected('`{"a": 1}` is an object, not a text'), "declare a struct"),
+        ('""', "", "the empty string"),
+        ('"\\u00e9"', "é", "an escape"),
+        ('"\\ud83d\\ude00"', "😀", "two halves of a character"),
+        ('"\\ud83d"', Rejected("a text has half of a character (a lone surrogate)"), "half of a character"),
+        ('"a\\u0000b"', "a\0b", "any character"),
+    ],
+    "required_string": [("null", NULL, "null")],
 }

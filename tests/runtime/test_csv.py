@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import bz2
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from alur_nb.runtime import csv_text
 from alur_nb.runtime.csv import explain, read
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import DeclarationError, SettingsError, SourceError
+from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.types import (
     DateField,
     DecimalField,
@@ -142,7 +144,7 @@ def test_files_outside_of_the_landing_folder_have_their_whole_path(
     inside = opened(tmp_path / "in", TEXTS)
     (other,) = opened(tmp_path / "out", TEXTS)
     elsewhere = Elsewhere(f"{tmp_path.as_posix()}/out/x y.csv", other.file.uri, other.file.size)
-    outside = csv_text.CsvFile(elsewhere, other.inspection, other.binding)
+    outside = ReadableFile(elsewhere, other.inspection, other.binding)
     found = read(spark, [*inside, outside], TEXTS, Dialect()).collect()
     assert {(row.a, row._source_file) for row in found} == {
         ("1", "x y.csv"),
@@ -167,7 +169,7 @@ def test_names_that_spark_would_pass_over_are_refused(
 ) -> None:
     land(tmp_path, {"x.csv": "a,b\n1,2\n"})
     (file,) = opened(tmp_path, TEXTS)
-    hidden = csv_text.CsvFile(Elsewhere(name, f"file://{tmp_path}/{name}", 1), file.inspection, file.binding)
+    hidden = ReadableFile(Elsewhere(name, f"file://{tmp_path}/{name}", 1), file.inspection, file.binding)
     with pytest.raises(SourceError, match=message):
         read(spark, [hidden], TEXTS, Dialect())
 
@@ -255,6 +257,35 @@ def test_line_ends_inside_of_values_are_kept_as_they_are(
 ) -> None:
     land(tmp_path, {"1.csv": end.join(["a,b", '1,"x\r\ny"', '2,"x\ny"', '3,"x\ry"', ""])})
     assert [row.b for row in rows(spark, tmp_path, TEXTS)] == ["x\r\ny", "x\ny", "x\ry"]
+
+
+def test_bzip2_is_read_as_one_whole(spark: SparkSession, tmp_path: Path) -> None:
+    text = 'a,b\n1,"x\ny"\n' + "2,z\n" * 50_000
+    packed = bz2.compress(text.encode()[:100]) + bz2.compress(text.encode()[100:])
+    land(tmp_path, {"a.csv.bz2": packed})
+    found = rows(spark, tmp_path, TEXTS)
+    assert (len(found), found[0].b, found[-1].b) == (50_001, "x\ny", "z")
+
+
+def test_a_quoted_nothing_is_what_the_options_say_in_text_only(spark: SparkSession, tmp_path: Path) -> None:
+    land(tmp_path, {"a.csv": 'id,note,amount\n1,"",""\n2,,\n'})
+    found = rows(spark, tmp_path, ORDERS, Dialect.of({"emptyValue": "none"}))
+    assert [(row.note, row.amount, row._rejected) for row in found] == [
+        ("none", None, False),
+        (None, None, False),
+    ]
+
+
+def test_columns_beyond_the_contract_are_rescued(spark: SparkSession, tmp_path: Path) -> None:
+    land(tmp_path, {"a.csv": 'x y,a,b,"q"""\n1,A,B,\n,A,B,\n"",A,B,"é\n"\n', "b.csv": "b,a\nB,A\n"})
+    files = opened(tmp_path, TEXTS, extra="ignore")
+    found = read(spark, files, TEXTS, Dialect(), rescue=True).collect()
+    assert [row["_rescued"] for row in found] == [
+        '{"x y":"1"}',
+        None,
+        '{"x y":"","q\\"":"é\\n"}',
+        None,
+    ]
 
 
 def test_a_null_value_is_null_for_every_type(spark: SparkSession, tmp_path: Path) -> None:

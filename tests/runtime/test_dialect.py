@@ -186,13 +186,39 @@ def test_damaged_gzip(content: bytes, problem: str) -> None:
     assert found.fix
 
 
+def test_bzip2_of_several_streams_is_read_through() -> None:
+    content = bz2.compress(b"a,b\n1,") + bz2.compress(b'"x\ny"\n' * 100_000)
+    found = look(content, "orders.csv.bz2")
+    assert (found.problem, found.header, found.rows_spanning_lines) == (None, ("a", "b"), True)
+    assert found.lines == 200_001
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (bz2.compress(b"a,b\n" * 10_000)[:-5], "the bzip2 data ends before its end"),
+        (bz2.compress(b"a,b\n") + b"rubbish", "the bzip2 data is damaged"),
+        (b"a,b\n1,2\n", "the bzip2 data is damaged"),
+        (bz2.compress(b""), "the file has 0 bytes inside its bzip2"),
+        (b"", "the file has 0 bytes"),
+    ],
+)
+def test_damaged_bzip2(content: bytes, problem: str) -> None:
+    found = look(content, "orders.csv.bz2")
+    assert str(found.problem).startswith(problem)
+    assert found.fix
+
+
 def test_files_under_the_wrong_name() -> None:
     zipped = gzip.compress(b"a,b\n", mtime=0)
     assert look(zipped).problem == "the file is gzip, but its name does not end in .gz"
     # Spark goes by the name, and by its case.
     assert look(zipped, "orders.csv.GZ").problem == "the file is gzip, but its name does not end in .gz"
     assert look(b"PK\x03\x04rest").problem == "the file is an Excel workbook or a zip archive"
-    assert look(bz2.compress(b"a,b\n"), "orders.csv.bz2").problem == ".bz2 files are not read"
+    assert look(bz2.compress(b"a,b\n")).problem == "the file is bzip2, but its name does not end in .bz2"
+    # Only with a native library of Hadoop's, which is not everywhere, does Spark read Zstandard.
+    assert look(b"\x28\xb5\x2f\xfd", "orders.csv.zst").problem == ".zst files are not read"
+    assert "(.gz)" in str(look(b"\x28\xb5\x2f\xfd", "orders.csv.zst").fix)
 
 
 # --- problems with their place ---------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from alur_nb.runtime.errors import SourceError
-from alur_nb.runtime.files import LocalFiles
+from alur_nb.runtime.files import LocalFiles, content_of
 from tests.landing_place import Bucket, Folder, LandingPlace
 
 
@@ -160,3 +160,17 @@ def test_a_file_that_was_replaced_by_its_like_has_another_pin(tmp_path: Path) ->
     after = files.stat(before)
     assert after.version == before.version
     assert after.pin != before.pin
+
+
+@pytest.mark.parametrize(
+    ("version", "known"),
+    [
+        ("d41d8cd98f00b204e9800998ecf8427e-0", True),
+        ("d41d8cd98f00b204e9800998ecf8427e-2-10485760", False),
+        ("6-1700000000000000000", False),
+    ],
+    ids=["an upload in one part", "an upload in parts", "a file of a disk"],
+)
+def test_an_etag_tells_the_content_where_it_is_an_md5(version: str, known: bool) -> None:
+    assert content_of(version, None) == ((version,) if known else ())
+    assert content_of(version, "hash") == (("hash", version) if known else ("hash",))

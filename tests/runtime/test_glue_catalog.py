@@ -326,9 +326,9 @@ def test_a_refused_drop_is_told(strict: StrictGlue) -> None:
 
 def test_a_catalog_that_denies_names_the_permission(strict: StrictGlue) -> None:
     strict.denied = True
-    with pytest.raises(StorageError, match="access is denied") as caught:
+    with pytest.raises(StorageError, match=r"access is denied: .*GetTable") as caught:
         quick(strict).ensure_table(DATABASE, orders(), PLACE)
-    assert "permission for GetTable" in str(caught.value)
+    assert "the permission" in str(caught.value)
 
 
 def test_a_table_that_was_dropped_names_the_way_back(client: Any) -> None:

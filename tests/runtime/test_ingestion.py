@@ -32,7 +32,7 @@ from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 
-pytestmark = pytest.mark.usefixtures("spark")
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark")]
 
 GOOD = "id,amount,note\n1,2.5,a\n2,3.5,b\n"
 

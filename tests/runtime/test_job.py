@@ -57,13 +57,13 @@ def test_the_exit_code_and_the_log_say_how_it_went(
     assert "orders/1.csv, line 3, column id" in events[-1]["error"]
 
 
-def test_an_environment_on_aws_is_refused_until_it_is_built(
+def test_an_environment_that_the_argument_does_not_describe_is_refused(
     ingest: Pipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(ingest, ["--alur", '{"environment": "dev"}'])
     assert exit_.value.code == 1
-    assert "comes with a later release" in capsys.readouterr().err
+    assert "does not describe its environment" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("argument", ["{", "[]", '{"parameters": 3}'])

@@ -1,7 +1,7 @@
+"""What every ledger does; what only one of them can do wrong is in test_ledger_sqlite and test_ledger_dynamo."""
+
 from __future__ import annotations
 
-import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,15 +11,28 @@ from pathlib import Path
 import pytest
 
 from alur_nb.runtime.errors import LeaseBusyError, LeaseLostError, LedgerError
-from alur_nb.runtime.ledger import Batch, Input, Lease, State, batch_from_json, batch_to_json, live
-from alur_nb.runtime.ledger_sqlite import SqliteLedger, local_owner
+from alur_nb.runtime.ledger import (
+    Batch,
+    Input,
+    Lease,
+    Ledger,
+    State,
+    batch_from_json,
+    batch_to_json,
+    epoch_of,
+    live,
+)
+from alur_nb.runtime.ledger_sqlite import SqliteLedger
+from alur_nb.runtime.owners import glue_owner, local_owner
 
 TABLE = "bronze.orders"
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> SqliteLedger:
-    return SqliteLedger(tmp_path / "state.db")
+@pytest.fixture(params=["sqlite", pytest.param("dynamo", marks=pytest.mark.slow)])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    if request.param == "sqlite":
+        return SqliteLedger(tmp_path / "state.db")
+    return request.getfixturevalue("dynamo_ledger")
 
 
 def dead_owner() -> str:
@@ -34,20 +47,20 @@ def batch_of(lease: Lease, run_id: str = "r1", n: int = 1) -> Batch:
     return Batch(TABLE, f"{lease.epoch:08d}-{n:04d}", State.PLANNED, lease.epoch, "ingest_orders", run_id)
 
 
-def planned(ledger: SqliteLedger, lease: Lease) -> Batch:
+def planned(ledger: Ledger, lease: Lease) -> Batch:
     batch = batch_of(lease)
     ledger.put_inputs(lease, batch.id, [Input("file", "a.csv", "1")], first=0)
     ledger.plan(lease, batch)
     return batch
 
 
-def test_a_lease_is_refused_while_its_owner_lives(ledger: SqliteLedger) -> None:
+def test_a_lease_is_refused_while_its_owner_lives(ledger: Ledger) -> None:
     ledger.acquire(TABLE, local_owner())
     with pytest.raises(LeaseBusyError, match=r"bronze\.orders is being written"):
         ledger.acquire(TABLE, "elsewhere/1/1")
 
 
-def test_a_dead_process_is_taken_over_at_once_under_a_new_epoch(ledger: SqliteLedger) -> None:
+def test_a_dead_process_is_taken_over_at_once_under_a_new_epoch(ledger: Ledger) -> None:
     first = ledger.acquire(TABLE, dead_owner())
     second = ledger.acquire(TABLE, local_owner())
     assert second.epoch == first.epoch + 1
@@ -55,16 +68,7 @@ def test_a_dead_process_is_taken_over_at_once_under_a_new_epoch(ledger: SqliteLe
         ledger.renew(first)
 
 
-def test_another_machine_is_taken_over_only_when_it_stops_renewing(ledger: SqliteLedger) -> None:
-    ledger.acquire(TABLE, "elsewhere/1/1")
-    with pytest.raises(LeaseBusyError):
-        ledger.acquire(TABLE, local_owner())
-    with sqlite3.connect(ledger.path) as db:
-        db.execute("UPDATE lease SET renewed_at = '2020-01-01T00:00:00+00:00'")
-    assert ledger.acquire(TABLE, local_owner()).epoch == 2
-
-
-def test_releasing_keeps_the_epoch_and_never_touches_another_owner(ledger: SqliteLedger) -> None:
+def test_releasing_keeps_the_epoch_and_never_touches_another_owner(ledger: Ledger) -> None:
     first = ledger.acquire(TABLE, dead_owner())
     second = ledger.acquire(TABLE, local_owner())
     ledger.release(first)
@@ -73,12 +77,12 @@ def test_releasing_keeps_the_epoch_and_never_touches_another_owner(ledger: Sqlit
     assert ledger.acquire(TABLE, local_owner()).epoch == 3
 
 
-def test_two_tables_have_leases_of_their_own(ledger: SqliteLedger) -> None:
+def test_two_tables_have_leases_of_their_own(ledger: Ledger) -> None:
     ledger.acquire(TABLE, local_owner())
     assert ledger.acquire("bronze.customers", local_owner()).epoch == 1
 
 
-def test_a_plan_under_an_old_epoch_is_refused(ledger: SqliteLedger) -> None:
+def test_a_plan_under_an_old_epoch_is_refused(ledger: Ledger) -> None:
     old = ledger.acquire(TABLE, dead_owner())
     ledger.acquire(TABLE, local_owner())
     with pytest.raises(LeaseLostError):
@@ -86,7 +90,7 @@ def test_a_plan_under_an_old_epoch_is_refused(ledger: SqliteLedger) -> None:
     assert ledger.batches(TABLE) == []
 
 
-def test_planning_again_is_a_no_op_for_the_same_run_only(ledger: SqliteLedger) -> None:
+def test_planning_again_is_a_no_op_for_the_same_run_only(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
     batch = planned(ledger, lease)
     ledger.plan(lease, batch)
@@ -94,7 +98,7 @@ def test_planning_again_is_a_no_op_for_the_same_run_only(ledger: SqliteLedger) -
         ledger.plan(lease, batch_of(lease, run_id="r2"))
 
 
-def test_a_late_plan_never_overwrites_a_sealed_batch(ledger: SqliteLedger) -> None:
+def test_a_late_plan_never_overwrites_a_sealed_batch(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
     batch = planned(ledger, lease)
     ledger.seal(batch, ledger.inputs(TABLE, batch.id))
@@ -104,7 +108,7 @@ def test_a_late_plan_never_overwrites_a_sealed_batch(ledger: SqliteLedger) -> No
     assert known is not None and known.state is State.SEALED
 
 
-def test_late_planned_inputs_never_overwrite_completed_ones(ledger: SqliteLedger) -> None:
+def test_late_planned_inputs_never_overwrite_completed_ones(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
     batch = planned(ledger, lease)
     done = [Input("file", "a.csv", "1", parsed=3, accepted=3, outcome="loaded")]
@@ -113,7 +117,44 @@ def test_late_planned_inputs_never_overwrite_completed_ones(ledger: SqliteLedger
     assert ledger.inputs(TABLE, batch.id) == done
 
 
-def test_an_aborted_batch_cannot_be_sealed(ledger: SqliteLedger) -> None:
+def test_sealing_again_is_a_no_op_for_the_same_run_only(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    batch = planned(ledger, lease)
+    done = [Input("file", "a.csv", "1", parsed=3, accepted=3, outcome="loaded")]
+    ledger.seal(batch, done)
+    ledger.seal(batch, [])  # a copy of the request that comes late, here even with other contents
+    ledger.commit(batch)
+    ledger.seal(batch, [])
+    known = ledger.batch(TABLE, batch.id)
+    assert known is not None and known.state is State.COMMITTED
+    assert ledger.inputs(TABLE, batch.id) == done
+    with pytest.raises(LeaseLostError):
+        ledger.seal(replace(batch, run_id="r2"), [])
+
+
+def test_completed_inputs_replace_what_several_plans_wrote(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    batch = batch_of(lease)
+    first = [Input("file", f"a{n}.csv", "1") for n in range(1_500)]
+    second = [Input("file", f"b{n}.csv", "1") for n in range(10)]
+    ledger.put_inputs(lease, batch.id, first, first=0)
+    ledger.plan(lease, batch)
+    ledger.put_inputs(lease, batch.id, second, first=len(first))
+    assert ledger.inputs(TABLE, batch.id) == first + second
+    done = [replace(item, outcome="loaded", accepted=1) for item in first + second]
+    ledger.seal(batch, done)
+    assert ledger.inputs(TABLE, batch.id) == done
+    ledger.put_inputs(lease, batch.id, second, first=len(first) + len(second))
+    assert ledger.inputs(TABLE, batch.id) == done
+
+
+def test_inputs_without_any_are_sealed_as_none(ledger: Ledger) -> None:
+    batch = planned(ledger, ledger.acquire(TABLE, local_owner()))
+    ledger.seal(batch, [])
+    assert ledger.inputs(TABLE, batch.id) == []
+
+
+def test_an_aborted_batch_cannot_be_sealed(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
     batch = planned(ledger, lease)
     assert ledger.abort(replace(batch, reason="its run died"))
@@ -123,7 +164,7 @@ def test_an_aborted_batch_cannot_be_sealed(ledger: SqliteLedger) -> None:
     assert known is not None and (known.state, known.reason) == (State.ABORTED, "its run died")
 
 
-def test_a_sealed_batch_cannot_be_aborted_and_commits_once(ledger: SqliteLedger) -> None:
+def test_a_sealed_batch_cannot_be_aborted_and_commits_once(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
     batch = planned(ledger, lease)
     ledger.seal(replace(batch, counts={"rows": 3}), [])
@@ -136,17 +177,17 @@ def test_a_sealed_batch_cannot_be_aborted_and_commits_once(ledger: SqliteLedger)
     assert sorted(known.times, key=lambda state: known.times[state]) == ["planned", "sealed", "committed"]
 
 
-def test_a_planned_batch_cannot_be_committed(ledger: SqliteLedger) -> None:
+def test_a_planned_batch_cannot_be_committed(ledger: Ledger) -> None:
     batch = planned(ledger, ledger.acquire(TABLE, local_owner()))
     with pytest.raises(LeaseLostError):
         ledger.commit(batch)
 
 
-def test_many_inputs_come_back_in_order(ledger: SqliteLedger) -> None:
+def test_many_inputs_come_back_in_order(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
     inputs = [Input("file", f"{n}.csv", str(n), size=n) for n in range(2_500)]
-    ledger.put_inputs(lease, "b", inputs, first=0)
-    assert ledger.inputs(TABLE, "b") == inputs
+    ledger.put_inputs(lease, "00000001-0001", inputs, first=0)
+    assert ledger.inputs(TABLE, "00000001-0001") == inputs
 
 
 def test_the_files_of_a_batch_that_superseded_are_not_live() -> None:
@@ -164,27 +205,7 @@ def test_a_batch_survives_the_json() -> None:
     assert batch_from_json(batch_to_json(batch)) == batch
 
 
-def test_reading_an_absent_ledger_makes_no_file(ledger: SqliteLedger) -> None:
-    assert ledger.batches(TABLE) == []
-    assert not ledger.path.exists()
-
-
-def test_an_unreadable_ledger_is_an_error_that_says_so(ledger: SqliteLedger) -> None:
-    ledger.path.write_bytes(b"this is no database, but long enough to be looked at" * 20)
-    with pytest.raises(LedgerError, match="cannot be used") as caught:
-        ledger.batches(TABLE)
-    assert "never delete" in str(caught.value)
-
-
-def test_a_newer_ledger_is_refused(ledger: SqliteLedger) -> None:
-    ledger.acquire(TABLE, local_owner())
-    with sqlite3.connect(ledger.path) as db:
-        db.execute("UPDATE meta SET schema_version = 99")
-    with pytest.raises(LedgerError, match=r"newer alur-nb"):
-        ledger.batches(TABLE)
-
-
-def test_racing_owners_get_one_lease(ledger: SqliteLedger) -> None:
+def test_racing_owners_get_one_lease(ledger: Ledger) -> None:
     ledger.acquire("bronze.other", local_owner())
     won, busy = [], []
 
@@ -202,5 +223,107 @@ def test_racing_owners_get_one_lease(ledger: SqliteLedger) -> None:
     assert (len(won), len(busy)) == (1, 7)
 
 
-def test_the_owner_of_this_process_names_its_pid() -> None:
-    assert local_owner().split("/")[1] == str(os.getpid())
+def test_aborting_again_is_a_no_op(ledger: Ledger) -> None:
+    batch = planned(ledger, ledger.acquire(TABLE, local_owner()))
+    assert ledger.abort(replace(batch, reason="first"))
+    assert ledger.abort(replace(batch, reason="second"))
+    known = ledger.batch(TABLE, batch.id)
+    assert known is not None and known.reason == "first"
+
+
+def committed(ledger: Ledger, lease: Lease) -> Batch:
+    batch = planned(ledger, lease)
+    ledger.seal(batch, [Input("file", "a.csv", "1", outcome="loaded")])
+    ledger.commit(batch)
+    return batch
+
+
+def test_a_committed_batch_is_rolled_back_once_and_cleaned(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    downstream = ledger.acquire("silver.orders", local_owner())
+    batch = committed(ledger, lease)
+    ledger.roll_back(batch, [lease, downstream])
+    ledger.release(lease)
+    ledger.acquire(TABLE, local_owner())
+    ledger.roll_back(batch, [lease, downstream])  # a copy that comes late has nothing left to decide
+    ledger.mark_cleaned(TABLE, batch.id)
+    (known,) = ledger.batches(TABLE)
+    assert (known.state, known.cleaned) == (State.ROLLED_BACK, True)
+    assert set(known.times) == {"planned", "sealed", "committed", "rolled_back"}
+    with pytest.raises(LeaseLostError):
+        ledger.commit(batch)
+
+
+def test_a_rollback_is_refused_where_one_of_the_leases_was_taken_over(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    downstream = ledger.acquire("silver.orders", dead_owner())
+    batch = committed(ledger, lease)
+    ledger.acquire("silver.orders", local_owner())
+    with pytest.raises(LeaseLostError, match=r"silver\.orders over; nothing was rolled back"):
+        ledger.roll_back(batch, [lease, downstream])
+    known = ledger.batch(TABLE, batch.id)
+    assert known is not None and known.state is State.COMMITTED
+
+
+def test_only_what_is_committed_is_rolled_back(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    batch = planned(ledger, lease)
+    with pytest.raises(LedgerError, match="it is PLANNED, not COMMITTED"):
+        ledger.roll_back(batch, [lease])
+    with pytest.raises(LedgerError, match="it is unknown, not COMMITTED"):
+        ledger.roll_back(replace(batch, id="00000009-0001"), [lease])
+
+
+def test_what_a_batch_supersedes_travels_with_its_plan(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    ledger.plan(lease, replace(batch_of(lease), supersedes=("00000000-0001", "00000000-0002")))
+    (known,) = ledger.batches(TABLE)
+    assert known.supersedes == ("00000000-0001", "00000000-0002")
+
+
+def test_inputs_come_by_batch_and_only_of_their_table(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    other = ledger.acquire("bronze.orders_old", local_owner())
+    committed(ledger, lease)
+    ledger.put_inputs(lease, "00000001-0002", [Input("file", "b.csv", "1")], first=0)
+    ledger.put_inputs(other, "00000001-0001", [Input("file", "c.csv", "1")], first=0)
+    found = ledger.inputs_by_batch(TABLE)
+    assert {batch_id: [item.key for item in items] for batch_id, items in found.items()} == {
+        "00000001-0001": ["a.csv"],
+        "00000001-0002": ["b.csv"],
+    }
+    assert ledger.inputs_by_batch("bronze.nothing") == {}
+
+
+def test_the_lease_tells_its_holder_until_it_is_released(ledger: Ledger) -> None:
+    assert ledger.lease(TABLE) is None
+    lease = ledger.acquire(TABLE, local_owner())
+    assert ledger.lease(TABLE) == lease
+    ledger.release(lease)
+    assert ledger.lease(TABLE) is None
+
+
+def test_only_orphans_of_older_epochs_are_forgotten(ledger: Ledger) -> None:
+    first = ledger.acquire(TABLE, dead_owner())
+    ledger.put_inputs(first, batch_of(first, n=2).id, [Input("file", "orphan.csv", "1")], first=0)
+    batch = planned(ledger, first)
+    ledger.abort(batch)
+    second = ledger.acquire(TABLE, local_owner())
+    running = batch_of(second)
+    ledger.put_inputs(second, running.id, [Input("file", "running.csv", "1")], first=0)
+    assert ledger.forget_inputs(second) == 1
+    assert sorted(ledger.inputs_by_batch(TABLE)) == [batch.id, running.id]
+    assert ledger.forget_inputs(second) == 0
+
+
+def test_a_glue_run_is_followed_by_its_own_retry_and_nobody_else(ledger: Ledger) -> None:
+    first = ledger.acquire(TABLE, glue_owner("jr_12ab"))
+    with pytest.raises(LeaseBusyError, match="glue/jr_12ab"):
+        ledger.acquire(TABLE, glue_owner("jr_99"))
+    assert ledger.acquire(TABLE, glue_owner("jr_12ab_attempt_1")).epoch == first.epoch + 1
+    with pytest.raises(LeaseLostError):
+        ledger.renew(first)
+
+
+def test_a_batch_id_carries_its_epoch() -> None:
+    assert epoch_of("00000012-0001") == 12

@@ -328,8 +328,6 @@ def test_a_mistake_says_what_is_wrong_and_what_to_write(source: str, message: st
 @pytest.mark.parametrize(
     "source",
     [
-        "files('x', format='parquet')",
-        "files('x', format='json')",
         "expect(check_fn=references('a', Orders))",
         "expect(check_fn=not_empty(), severity=Severity.DROP)",
     ],

@@ -9,8 +9,9 @@ from pyspark.sql import types as T
 from alur_nb import BronzeTable, DecimalField, IntegerField, LongField, StringField, TimestampField
 from alur_nb.runtime.errors import ContractError
 from alur_nb.runtime.project import Project
-from alur_nb.runtime.result import conform, partition_columns, widens, with_metadata
+from alur_nb.runtime.result import conform, partition_columns, with_metadata
 from alur_nb.runtime.tables import Table, bucket, day, hour, month, table_of, year
+from alur_nb.runtime.widening import widens
 
 NOW = datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
 

@@ -1,0 +1,100 @@
+"""A landing file as Spark opens it: under its literal name, each row with the file that it came from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from alur_nb.runtime.dialect import Inspection
+from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.header import Binding
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+SOURCE_FILE = "_source_file"
+REJECTED = "_rejected"
+REJECTS_DDL = "raw string, source_file string, line_number bigint, `column` string, reason string"
+WHOLE_CODECS = (".gz", ".bz2")
+"""Compressed files by the end of their names; each is read by one task from its start."""
+_ESCAPED_IN_GLOBS = re.compile(r"([\[\]{}*?\\])")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9_.!~'()*,;:$&+=@/-]*")
+
+
+class LandedFile(Protocol):
+    """What reading needs to know of a landing file."""
+
+    @property
+    def path(self) -> str:
+        """Its name in tables and ledgers."""
+
+    @property
+    def uri(self) -> str:
+        """What Spark opens, unescaped; it ends with `path`."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadableFile:
+    """A landing file that was inspected and bound to a contract, of whatever format."""
+
+    file: LandedFile
+    inspection: Inspection
+    binding: Binding
+
+
+def literal(uri: str) -> str:
+    r"""Return the URI as Spark's path argument: `[ ] { } * ? \` stand for themselves."""
+    return _ESCAPED_IN_GLOBS.sub(r"\\\1", uri)
+
+
+def checked_uri(file: LandedFile) -> str:
+    """Return the URI; raises SourceError for a name that Spark passes over or cannot open."""
+    name = file.uri.rsplit("/", 1)[-1]
+    if name.startswith((".", "_")):
+        raise SourceError(
+            f"{file.path}: Spark reads nothing from a file whose name begins with `{name[0]}`.",
+            fix="Rename the file.",
+        )
+    if file.uri.startswith("file:") and ":" in name:
+        raise SourceError(
+            f"{file.path}: Spark cannot open a local file with `:` in its name.",
+            fix="Rename the file, for instance with `-` for `:`.",
+        )
+    if ":" in file.uri.partition(":")[2] and literal(file.uri) != file.uri:
+        # Hadoop's Globber takes what is before the colon for a scheme (measured with 3.3.4).
+        raise SourceError(
+            f"{file.path}: Spark cannot open a path that has both `:` and one of `[ ] {{ }} * ? \\`.",
+            fix="Rename the file or its folder, for instance with `-` for `:`.",
+        )
+    return file.uri
+
+
+def source_file(files: Sequence[LandedFile]) -> Column:
+    """Return the expression that gives each row its file's `path`, exactly."""
+    from pyspark.sql import functions as F
+
+    located = F.col("_metadata.file_path")
+    # Spark percent-encodes; a plus sign stays one, which is not how query strings are decoded.
+    if not all(_PLAIN_PATH.fullmatch(file.uri.partition(":")[2]) for file in files):
+        located = F.expr("url_decode(replace(_metadata.file_path, '+', '%2B'))")
+    prefixes = {_metadata_uri(file).removesuffix(file.path) for file in files}
+    longest_first = sorted(prefixes, key=len, reverse=True)
+    result = F.lit(None).cast("string")
+    for prefix in reversed(longest_first):
+        rest = F.substring(located, len(prefix) + 1, 1 << 30)
+        result = (
+            rest
+            if prefix == longest_first[-1]
+            else F.when(located.startswith(prefix), rest).otherwise(result)
+        )
+    return result
+
+
+def _metadata_uri(file: LandedFile) -> str:
+    return re.sub(r"^file:///", "file:/", file.uri)

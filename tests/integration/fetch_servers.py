@@ -1,0 +1,19 @@
+"""Bring the servers that the integration tests talk to into `.tools/`: `make servers`.
+
+Each is fetched once; a test whose server is missing is skipped with this command.
+"""
+
+from __future__ import annotations
+
+from tests.integration import dynamodb_local
+
+FETCHES = (dynamodb_local.fetch,)
+
+
+def main() -> None:
+    for fetch in FETCHES:
+        fetch()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""What AWS refuses, and for how long a request is repeated; time is counted here, never waited for."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+)
+
+from alur_nb.runtime.aws import Patience, aws_errors, client, is_throttled
+from alur_nb.runtime.errors import LedgerError, SettingsError
+
+
+@dataclass
+class Time:
+    """A clock that only sleeping moves."""
+
+    now: float = 0.0
+    pauses: list[float] = field(default_factory=list)
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+    def patience(self, uniform: Callable[[float, float], float] | None = None) -> Patience:
+        draw = uniform or random.Random(1).uniform
+        return Patience(sleep=self.sleep, clock=lambda: self.now, uniform=draw)
+
+
+def refusal(code: str, message: str = "", status: int = 400, **more: Any) -> ClientError:
+    response = {
+        "Error": {"Code": code, "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+        **more,
+    }
+    return ClientError(response, "PutItem")  # type: ignore[arg-type]
+
+
+def cancelled(*codes: str) -> ClientError:
+    reasons = [{"Code": code} for code in codes]
+    return refusal("TransactionCanceledException", "Transaction cancelled", CancellationReasons=reasons)
+
+
+def failing_until(time: Time, end: float, error: Exception) -> Callable[[], str]:
+    def request() -> str:
+        if time.now < end:
+            raise error
+        return "done"
+
+    return request
+
+
+THROTTLED = [
+    refusal("ProvisionedThroughputExceededException"),
+    refusal("ThrottlingException"),
+    refusal("RequestLimitExceeded"),
+    refusal("SlowDown", status=503),
+    refusal("TransactionInProgressException"),
+    refusal("TransactionConflictException"),
+    cancelled("None", "TransactionConflict"),
+    cancelled("ThrottlingError", "None"),
+]
+
+
+@pytest.mark.parametrize("error", THROTTLED, ids=str)
+@pytest.mark.parametrize("luck", [lambda low, high: low + (high - low) * 0.02, lambda low, high: high])
+def test_a_minute_of_throttling_is_survived_whatever_the_dice_say(
+    error: ClientError, luck: Callable[[float, float], float]
+) -> None:
+    time = Time()
+    assert time.patience(luck).call(failing_until(time, 60, error)) == "done"
+    assert time.now < 66
+
+
+def test_pauses_grow_with_full_jitter_to_their_longest() -> None:
+    time = Time()
+    time.patience(lambda low, high: high).call(failing_until(time, 30, THROTTLED[0]))
+    assert time.pauses[:4] == [0.05, 0.1, 0.2, 0.4]
+    assert time.pauses[-1] == 5.0
+    assert len(time.pauses) < 20
+
+
+def test_throttling_without_end_is_told_in_time() -> None:
+    time = Time()
+    with (
+        pytest.raises(LedgerError, match="The ledger: AWS asks to slow down") as caught,
+        aws_errors(LedgerError, "The ledger"),
+    ):
+        time.patience().call(failing_until(time, float("inf"), THROTTLED[0]))
+    assert 60 < time.now <= 90
+    assert "in a minute" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        refusal("InternalServerError", status=500),
+        EndpointConnectionError(endpoint_url="http://127.0.0.1:1"),
+        ConnectTimeoutError(endpoint_url="http://127.0.0.1:1"),
+    ],
+    ids=str,
+)
+def test_a_silent_service_is_asked_again_for_half_a_minute(error: Exception) -> None:
+    time = Time()
+    assert time.patience().call(failing_until(time, 20, error)) == "done"
+    with pytest.raises(type(error)):
+        time.patience().call(failing_until(time, float("inf"), error))
+    assert time.now <= 20 + 5 + 30
+
+
+FINAL = [
+    refusal("AccessDeniedException"),
+    refusal("ConditionalCheckFailedException"),
+    cancelled("ConditionalCheckFailed", "None"),
+    cancelled("ConditionalCheckFailed", "TransactionConflict"),
+    cancelled("ValidationError", "None"),
+    refusal("TransactionCanceledException"),
+    NoCredentialsError(),
+    ParamValidationError(report="x"),
+]
+
+
+@pytest.mark.parametrize("error", FINAL, ids=str)
+def test_what_another_try_cannot_mend_is_told_at_once(error: Exception) -> None:
+    time = Time()
+    with pytest.raises(type(error)):
+        time.patience().call(failing_until(time, 1, error))
+    assert time.pauses == []
+
+
+SENTENCE = (
+    "User: arn:aws:sts::111122223333:assumed-role/shop-dev-job/x is not authorized to perform: dynamodb:Query on "
+    "resource: arn:aws:dynamodb:eu-central-1:111122223333:table/shop-dev-ledger because no identity-based policy "
+    "allows the dynamodb:Query action"
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "fix"),
+    [
+        (
+            refusal("AccessDeniedException", SENTENCE),
+            "access is denied: dynamodb:Query on arn:aws:dynamodb:eu-central-1:111122223333:table/shop-dev-ledger",
+            "the permission dynamodb:Query on arn:aws:dynamodb:eu-central-1",
+        ),
+        (refusal("403"), "access is denied: the action behind PutItem there", "permission"),
+        (refusal("ExpiredTokenException"), "the credentials have expired", "aws sso login"),
+        (refusal("UnrecognizedClientException"), "does not know these credentials", "AWS_PROFILE"),
+        (NoCredentialsError(), "there are no AWS credentials", "aws sso login"),
+        (refusal("ResourceNotFoundException"), "it does not exist", "alur deploy"),
+        (refusal("InvalidSignatureException"), "machine's clock", "NTP"),
+        (
+            refusal("ValidationException", "Item size"),
+            "PutItem (ValidationException): Item size",
+            "look the code up",
+        ),
+        (
+            cancelled("ValidationError", "None"),
+            "Transaction cancelled ValidationError, None",
+            "look the code up",
+        ),
+        (EndpointConnectionError(endpoint_url="http://x"), "AWS did not answer", "network"),
+        (ParamValidationError(report="no such key"), "no such key", "settings"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
+)
+def test_every_refusal_says_what_to_do_next(
+    error: ClientError | BotoCoreError, message: str, fix: str
+) -> None:
+    with pytest.raises(LedgerError) as caught, aws_errors(LedgerError, "The ledger"):
+        raise error
+    assert message in caught.value.message
+    assert caught.value.fix is not None and fix in caught.value.fix
+    assert caught.value.__cause__ is error
+
+
+def test_denied_is_never_taken_for_throttled() -> None:
+    assert not is_throttled(refusal("AccessDeniedException"))
+    assert all(is_throttled(error) for error in THROTTLED)
+
+
+def test_a_client_follows_the_endpoint_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:4711")
+    made = client("dynamodb", "eu-central-1", attempts=1)
+    assert made.meta.endpoint_url == "http://127.0.0.1:4711"
+    assert made.meta.config.retries["total_max_attempts"] == 1
+    assert made.meta.config.retries["mode"] == "standard"
+
+
+def test_a_missing_region_names_the_line_that_sets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    with pytest.raises(SettingsError, match="region"):
+        client("dynamodb")
