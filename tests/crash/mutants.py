@@ -6,7 +6,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 from unittest import mock
@@ -72,12 +72,19 @@ ON_SQLITE = (
         "CAS at COMMIT",
         ledger_sqlite,
         "SqliteLedger.commit",
-        "known.state not in (State.SEALED, State.COMMITTED)",
-        "known.state is State.PLANNED",
+        "known.state not in (State.SEALED, State.COMMITTED):\n"
+        "            raise lost(batch.table)\n"
+        "        if known.state is State.SEALED:",
+        "False:\n            raise lost(batch.table)\n        if True:",
         schedules=rollbacks,
     ),
 )
-ON_DYNAMO = (
+_EMPTY = "    self._delete(batch, keep=())\n"
+_DROP = (
+    "    for table, locations in self._partitions(batch).items():\n"
+    "        self._catalog.drop_partitions(self._place(table).database, _name(table), locations)\n"
+)
+ON_AWS = (
     Mutant(
         "epoch at PLAN",
         ledger_dynamo,
@@ -111,11 +118,11 @@ ON_DYNAMO = (
         )
     ),
     Mutant(
-        "cleaning empties the prefixes first",
+        "cleaning empties the prefixes before it drops the partitions",
         lake_glue,
         "GlueLake.clean",
-        "    self._delete(batch, keep=())\n",
-        "",
+        f"{_EMPTY}{_DROP}",
+        f"{_DROP}{_EMPTY}",
         schedules=rollbacks,
     ),
 )
@@ -161,7 +168,7 @@ SHARED = (
 )
 MUTANTS = (
     *ON_SQLITE,
-    *ON_DYNAMO,
+    *(replace(mutant, world=AwsWorld) for mutant in ON_AWS),
     *(Mutant(*mutant, world=make) for mutant in SHARED for make in (World, AwsWorld)),
 )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, new, pipeline
-from alur_nb.runtime.errors import LedgerError
+from alur_nb.runtime.errors import LedgerError, StorageError
 from alur_nb.runtime.lake import LocalLake
 from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
@@ -34,6 +34,13 @@ _READS = (
     "batch_uris",
 )
 _PURE = ("stage_uri", "table_uri")
+_MOVES: dict[State, tuple[State, ...]] = {
+    State.PLANNED: (State.SEALED, State.COMMITTED, State.ABORTED, State.ROLLED_BACK),
+    State.SEALED: (State.COMMITTED, State.ROLLED_BACK),
+    State.COMMITTED: (State.ROLLED_BACK,),
+    State.ABORTED: (),
+    State.ROLLED_BACK: (),
+}
 
 
 class Violation(AssertionError):
@@ -97,6 +104,7 @@ class World:
         self._started: list[SteppedWorker] = []
         self._violation: Violation | None = None
         self._gone: set[tuple[str, str]] = set()
+        self._states: dict[str, dict[str, State]] = {}
         self._system = stepped_system()
         self._open()
 
@@ -181,11 +189,12 @@ class World:
         raise self._violation
 
     def check(self) -> None:
-        """What holds at every moment: visible is a subset of sealed; each input is in at most one live batch."""
+        """What holds at every moment: visible is a subset of sealed, no input is in two live batches, no batch goes back."""
         if self._violation:
             raise self._violation
         for table in (ORDERS, COPIES):
             states = {batch.id: batch.state for batch in self.ledger.batches(table)}
+            self._check_moves(table, states)
             for kind in (table, f"{table}__rejects"):
                 self._check_visible(kind, states)
             loaded = Counter((item.key, item.version) for item in self._loaded(table))
@@ -194,6 +203,14 @@ class World:
             paths = Counter(key for key, _ in loaded) if table == ORDERS else Counter()
             if twice or any(count > 1 for count in paths.values()):
                 self._fail(f"{table} has taken in more than once: {twice or paths}")
+
+    def _check_moves(self, table: str, states: dict[str, State]) -> None:
+        """A batch moves as the protocol says: what is SEALED is never thrown away, what is dead never comes back."""
+        for batch_id, before in self._states.get(table, {}).items():
+            now = states.get(batch_id)
+            if now is not before and now not in _MOVES[before]:
+                self._fail(f"batch {batch_id} of {table} went from {before} to {now}")
+        self._states[table] = states
 
     def _check_visible(self, table: str, states: dict[str, State]) -> None:
         """What is rolled back is seen until it is cleaned, and once it is gone it never comes again."""
@@ -240,7 +257,11 @@ class World:
 
     def _rows(self, table: str, column: str) -> list[Any]:
         batches = self._live(table.removesuffix("__rejects"))
-        return [row[column] for uri in self.lake.batch_uris(table, batches) for row in self.store.read(uri)]
+        try:
+            uris = self.lake.batch_uris(table, batches)
+        except StorageError as error:
+            self._fail(f"a live batch cannot be read: {error.message}")
+        return [row[column] for uri in uris for row in self.store.read(uri)]
 
     def _live(self, table: str) -> list[Batch]:
         return live(self.ledger.batches(table))
