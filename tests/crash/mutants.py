@@ -144,7 +144,7 @@ SHARED = (
     ),
     ("source pin", ingest, "OpenBatch._check_pins", ".pin != item.file.pin", " is None"),
     (
-        "publish reads BATCH: an unanswered SEAL is taken for done",
+        "publish reads BATCH: a SEAL that was refused or not answered is taken for done",
         publish,
         "seal",
         "workspace.ledger.seal(batch, inputs)",
