@@ -77,7 +77,7 @@ endif
 	@touch $@
 
 define run_pytest
-IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadfile --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
+IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
 

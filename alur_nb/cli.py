@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb import __version__
+from alur_nb.authoring import rejects
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.settings import LOCAL, load_settings
@@ -61,6 +62,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--upstream", action="store_true", help="with the pipelines that it depends on")
     run.add_argument("--downstream", action="store_true", help="with the pipelines that depend on it")
     run.add_argument("--env", default=LOCAL, help="environment (local)")
+    rejected = _command(commands, "rejects", _rejects, "show the rejected rows of a table, and why")
+    rejects.add_arguments(rejected)
     export = _command(commands, "export", _export, "write Glue job scripts and Terraform")
     export.add_argument("notebook", metavar="NOTEBOOK", nargs="?", type=Path)
     export.add_argument("--env", help="environment (the only one, or the project's default)")
@@ -68,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument(
         "--check", action="store_true", help="compare with what is on disk; 1 where it differs"
     )
-    for reading in (check, listing, preview, run, export):
+    for reading in (check, listing, preview, run, rejected, export):
         reading.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -136,6 +139,18 @@ def _run(options: argparse.Namespace) -> int:
         )
     _show(options, report.to_dict(), str(report))
     return OK if report.ok else FAILED
+
+
+def _rejects(options: argparse.Namespace) -> int:
+    report = rejects.rejects(
+        _declared(),
+        options.name,
+        last=options.last,
+        rows=0 if options.count else options.rows,
+        csv_file=options.csv,
+    )
+    _show(options, report.to_dict(), str(report))
+    return OK
 
 
 def _export(options: argparse.Namespace) -> int:

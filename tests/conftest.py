@@ -73,6 +73,11 @@ def land(workspace: Workspace) -> Land:
     return write
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the kill tests: they last minutes, and begun last they would leave the other process idle."""
+    items.sort(key=lambda item: "kill" not in item.path.name)
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Keep a file's tests in one process, and the files that look at one demo."""

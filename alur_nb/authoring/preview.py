@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.preview_drops import beyond_limit, set_apart, with_dropped_rows
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
     Obstacle,
@@ -25,7 +26,9 @@ from alur_nb.authoring.preview_rehearsal import Rehearsal, Rehearsed
 from alur_nb.authoring.preview_sources import Sampler
 from alur_nb.runtime import readers
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.errors import ContractError, SettingsError
+from alur_nb.runtime.drops import drop_rules, with_dropped
+from alur_nb.runtime.errors import CheckError, ContractError, SettingsError
+from alur_nb.runtime.key_rules import bind_references
 from alur_nb.runtime.lake import quoted
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.quality import (
@@ -52,7 +55,7 @@ _RAW_SHOWN = 500
 _CHECK_EXAMPLES = 5
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # More rows can turn a failure of these into a pass, and a pass of those into a failure.
-_MORE_ROWS_MEND = ("not_empty", "min_row_count", "freshness_check")
+_MORE_ROWS_MEND = ("not_empty", "min_row_count", "freshness_check", "references")
 _MORE_ROWS_BREAK = ("max_row_count", "unique_key", "no_duplicates_in_column")
 
 
@@ -81,7 +84,7 @@ def preview(
         rehearsed = rehearsal.rehearse(pipeline)
         found = _described(sampler, rehearsal, rehearsed)
         found = _with_rejects(sampler, rehearsed, found)
-        found = _with_result(sampler, rehearsed, found, rows)
+        found = _with_result(rehearsal, rehearsed, found, rows)
         return replace(found, verdict=_verdict(rehearsed, found))
 
 
@@ -154,9 +157,9 @@ def _with_rejects(sampler: Sampler, rehearsed: Rehearsed, found: Preview) -> Pre
     return replace(found, rejected=tuple(rows), rejected_rows=total, reject_reasons=reasons)
 
 
-def _with_result(sampler: Sampler, rehearsed: Rehearsed, found: Preview, rows: int) -> Preview:
+def _with_result(rehearsal: Rehearsal, rehearsed: Rehearsed, found: Preview, rows: int) -> Preview:
     """Add the result beside the table that it goes into, its first rows, and the checks."""
-    result = rehearsed.result
+    result, sampler = rehearsed.result, rehearsal.sampler
     if result is None:
         return found
     target = rehearsed.target_for(result)
@@ -169,14 +172,37 @@ def _with_result(sampler: Sampler, rehearsed: Rehearsed, found: Preview, rows: i
         return _with_rows(replace(found, problems=problems, sample_rows=frame.count()), frame, rows)
     as_read = rehearsed.as_read and all(one.state != "cast" for one in found.result_columns)
     rules = (*(() if as_read else not_null_rules(target)), *rehearsed.pipeline.expectations)
-    evaluation = evaluate(frame, rules, examples=_CHECK_EXAMPLES)
+    try:
+        kept, found = _with_checks(rehearsal, rehearsed, found, frame, rules, as_read=as_read)
+    except CheckError as error:
+        problems = (*found.problems, Obstacle(error.message, error.fix))
+        return _with_rows(replace(found, problems=problems, sample_rows=frame.count()), frame, rows)
+    return _with_rows(found, kept, rows)
+
+
+def _with_checks(
+    rehearsal: Rehearsal,
+    rehearsed: Rehearsed,
+    found: Preview,
+    frame: DataFrame,
+    rules: Sequence[Expectation],
+    *,
+    as_read: bool,
+) -> tuple[DataFrame, Preview]:
+    """Take out what is dropped and judge the rest, as a run does."""
+    kept, apart, dropped = set_apart(frame, rules, of_files=as_read, examples=_CHECK_EXAMPLES)
+    evaluation = evaluate(kept, bind_references(rules, rehearsal.rows_of), examples=_CHECK_EXAMPLES)
+    results = with_dropped(evaluation.results, drop_rules(rules), dropped, evaluation.rows)
+    exact = found.exact and all(one.exact for one in rehearsal.looked_up)
     checks = tuple(
-        judged(expected, result, exact=found.exact)
-        for expected, result in zip(rules, evaluation.results, strict=True)
+        judged(expected, result, exact=exact) for expected, result in zip(rules, results, strict=True)
     )
+    found = with_dropped_rows(found, apart, dropped, rules, of_files=as_read, limit=_REJECTED_SHOWN)
+    plans = [sample.plan for sample in rehearsed.files]
+    limits = beyond_limit(plans, dropped.rows, found.rejected_rows, evaluation.rows)
     failing = tuple(_failed(check) for check in checks if _stops(check))
-    found = replace(found, sample_rows=evaluation.rows, checks=checks, problems=(*found.problems, *failing))
-    return _with_rows(found, frame, rows)
+    problems = (*found.problems, *failing, *limits)
+    return kept, replace(found, sample_rows=evaluation.rows, checks=checks, problems=problems)
 
 
 def compare(result: DataFrame, target: Table) -> tuple[ResultColumn, ...]:

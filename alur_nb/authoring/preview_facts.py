@@ -81,9 +81,10 @@ class ContractColumn:
 
 @dataclass(frozen=True, slots=True)
 class RejectedRow:
-    """One row that does not fit, and why."""
+    """One row that does not fit or that a check drops, and why."""
 
-    source_file: str
+    source_file: str | None
+    """None for a row that the pipeline made."""
     line: int | None
     column: str | None
     reason: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from types import CodeType
@@ -12,9 +12,10 @@ from alur_nb.authoring.preview_facts import SourcePreview, State
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_sources import Sampler, as_new
 from alur_nb.runtime.context import LoadCall, loading_by
+from alur_nb.runtime.drops import kept_rows
 from alur_nb.runtime.errors import ContractError, DeclarationError
 from alur_nb.runtime.evolution import with_added
-from alur_nb.runtime.lake import quoted
+from alur_nb.runtime.lake import quoted, read_rows
 from alur_nb.runtime.ledger import Batch, live
 from alur_nb.runtime.load import load_to_bronze, source_for
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
@@ -108,6 +109,8 @@ class Rehearsal:
     sampler: Sampler
     project: Project
     notes: list[str] = field(default_factory=list)
+    looked_up: list[Rehearsed] = field(default_factory=list)
+    """The rehearsals whose rows checks were judged against."""
     _known: dict[tuple[str, bool], Rehearsed | None] = field(default_factory=dict)
 
     def rehearse(self, pipeline: Pipeline) -> Rehearsed:
@@ -266,6 +269,26 @@ class Rehearsal:
             exclude=call.exclude_metadata,
         )
 
+    def rows_of(self, table: Table) -> DataFrame:
+        """Return the rows that a check finds in a table when its run comes: committed, and still to be written."""
+        pending = self._upstream(table, whole=True)
+        self.looked_up += pending
+        sampler = self.sampler
+        committed = read_rows(sampler.spark, sampler.workspace.lake, table, self._live(table))
+        return reduce(
+            lambda left, right: left.unionByName(right), self._rows_to_come(table, pending), committed
+        )
+
+    def _rows_to_come(self, table: Table, pending: Iterable[Rehearsed]) -> list[DataFrame]:
+        """Return what upstream pipelines would write, less what their checks drop."""
+        names = [quoted(column) for column in table.columns]
+        fitted = [
+            (one, conform(one.result, one.target_for(one.result), self.sampler.started_at))
+            for one in pending
+            if one.result is not None
+        ]
+        return [kept_rows(frame, one.pipeline.expectations).select(*names) for one, frame in fitted]
+
     def _table(
         self, looked: _Looked, name: str, source: NewSource | TableSource, *, again: bool
     ) -> TableSample:
@@ -275,12 +298,7 @@ class Rehearsal:
         if is_new and again:
             batches = self._live(table)[-1:]
         committed, whole = self.sampler.batches(table, batches)
-        names = [quoted(column) for column in table.columns]
-        parts = [
-            conform(one.result, one.target_for(one.result), self.sampler.started_at).select(*names)
-            for one in pending
-            if one.result is not None
-        ]
+        parts = self._rows_to_come(table, pending)
         facts = SourcePreview(
             parameter=name,
             kind="new" if is_new else "table",

@@ -125,7 +125,7 @@ def _rejected(preview: Preview) -> Iterator[str]:
     for one in preview.rejected:
         line = f", line {one.line}" if one.line is not None else ""
         column = f", column {one.column}" if one.column else ""
-        yield f"  {one.source_file}{line}{column}: {one.reason}"
+        yield f"  {one.source_file or 'made by the pipeline'}{line}{column}: {one.reason}"
         yield f"    | {_shown(one.raw)}"
 
 

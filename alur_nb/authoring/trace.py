@@ -68,7 +68,7 @@ class TracedTable(TypedDict):
 
 
 class TracedSource(TypedDict):
-    """One source: `files` and `load_to_bronze` have patterns, `table` and `new` have a table."""
+    """One source: `files` and `load_to_bronze` have patterns, `table`, `new` and `reference` have a table."""
 
     kind: str
     parameter: str | None

@@ -111,7 +111,7 @@ def _tables_of(pipeline: Pipeline) -> list[Table]:
     from alur_nb.runtime.sources import FileSource
 
     sources = [source.table for source in pipeline.sources.values() if not isinstance(source, FileSource)]
-    return [pipeline.target, *sources]
+    return [pipeline.target, *sources, *pipeline.referenced_tables]
 
 
 def _import(name: str, path: Path) -> None:
@@ -252,6 +252,8 @@ def _described(
     pipeline: Pipeline, calls: list[LoadCall], columns: list[dict[str, str]] | None, reason: str | None
 ) -> dict[str, Any]:
     declared = [_source(parameter, source) for parameter, source in pipeline.sources.items()]
+    # A job may read what its checks look into, and runs after the job that writes it.
+    declared += [_table_source("reference", None, table) for table in pipeline.referenced_tables]
     loaded = [_files("load_to_bronze", None, call.source) for call in calls]
     return {
         "name": pipeline.name,
@@ -278,11 +280,15 @@ def _source(parameter: str, source: Source) -> dict[str, Any]:
 
     if isinstance(source, FileSource):
         return _files("files", parameter, source)
+    return _table_source("new" if isinstance(source, NewSource) else "table", parameter, source.table)
+
+
+def _table_source(kind: str, parameter: str | None, table: Table) -> dict[str, Any]:
     return {
-        "kind": "new" if isinstance(source, NewSource) else "table",
+        "kind": kind,
         "parameter": parameter,
         "patterns": [],
-        "table": source.table.qualified_name,
+        "table": table.qualified_name,
         "contract": None,
         "source_system": None,
         "settings": {},

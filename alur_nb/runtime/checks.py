@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError, suggest
+from alur_nb.runtime.errors import DeclarationError, suggest
+from alur_nb.runtime.tables import Table, table_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -28,8 +29,11 @@ Rule = Literal[
     "values_in_set",
     "matches_pattern",
     "unique_key",
+    "references",
     "row",
 ]
+# What each row keeps or breaks by itself: only such a rule can say which rows are to be dropped.
+ROW_RULES = ("row", "no_nulls_in_column", "column_values_in_range", "values_in_set", "matches_pattern")
 CheckFunction = Callable[["DataFrame"], tuple[bool, str]]
 
 # The only errors of Python's `re` that an expression of Java's can rightly cause.
@@ -37,7 +41,7 @@ _JAVA_ONLY = ("bad escape", "multiple repeat", "unknown extension")
 
 
 class Severity(StrEnum):
-    """What a failed check does: ERROR publishes nothing, WARN reports, DROP (later) takes the rows out."""
+    """What a failed check does: ERROR publishes nothing, WARN reports, DROP rejects the rows that break the rule."""
 
     ERROR = "ERROR"
     WARN = "WARN"
@@ -51,19 +55,12 @@ class Severity(StrEnum):
         ------
         DeclarationError
             There is no such severity.
-        NotYetSupportedError
-            It is DROP.
         """
         name = str(value).upper()
         if name not in cls.__members__:
             raise DeclarationError(
                 f"expect: severity is {value!r}{suggest(name, cls.__members__)}.",
-                fix="severity=Severity.ERROR publishes nothing, severity=Severity.WARN only reports",
-            )
-        if name == "DROP":
-            raise NotYetSupportedError(
-                "expect: Severity.DROP comes with a later release.",
-                fix="Filter the rows in the pipeline, or use severity=Severity.WARN.",
+                fix="severity=Severity.ERROR publishes nothing, Severity.WARN only reports, Severity.DROP rejects rows",
             )
         return cls[name]
 
@@ -76,8 +73,16 @@ class Check:
     columns: tuple[str, ...] = ()
     arguments: tuple[object, ...] = ()
 
+    @property
+    def referenced(self) -> Table | None:
+        """The table that `references` looks into; None for every other rule."""
+        return self.arguments[0] if self.arguments and isinstance(self.arguments[0], Table) else None
+
     def __str__(self) -> str:
-        parts = [*self.columns, *(str(argument) for argument in self.arguments if argument is not None)]
+        arguments = self.arguments
+        if self.referenced is not None:
+            arguments = (f"{self.referenced.qualified_name}.{self.arguments[1]}",)
+        parts = [*self.columns, *(str(argument) for argument in arguments if argument is not None)]
         return f"{self.rule}({', '.join(parts)})" if parts else self.rule
 
 
@@ -88,6 +93,18 @@ class Expectation:
     name: str
     check: Check | CheckFunction
     severity: Severity = Severity.ERROR
+
+    @property
+    def referenced(self) -> Table | None:
+        """The table that the check looks into beside the result, if any."""
+        return self.check.referenced if isinstance(self.check, Check) else None
+
+    def with_tables(self, tables: Mapping[str, Table]) -> Expectation:
+        """Return the expectation with its referenced table as it is declared now."""
+        known = tables.get(self.referenced.qualified_name) if self.referenced is not None else None
+        if known is None or not isinstance(self.check, Check):
+            return self
+        return replace(self, check=replace(self.check, arguments=(known, self.check.arguments[1])))
 
 
 def not_empty() -> Check:
@@ -206,11 +223,21 @@ def row(expression: str) -> Check:
 
 
 def references(column: str, table: object, key: str | None = None) -> Check:
-    """Every value is a key of another table; comes with a later release."""
-    raise NotYetSupportedError(
-        "expect: references(..) comes with a later release.",
-        fix="Join the other table in the pipeline and use a check of your own: check_fn=lambda df: (bool, text).",
-    )
+    """Every value is one of the `key` column of another table's committed rows; nulls are not judged.
+
+    `key` is by default the column of the same name, or the other table's primary key of one column.
+    """
+    name = _column("references", column)
+    other = table_of(table)
+    sole = other.primary_key[0] if len(other.primary_key) == 1 else None
+    found = key if key is not None else name if name in other.columns else sole
+    if found is None or found not in other.columns:
+        missing = f"has no column `{found}`{suggest(found, other.columns)}" if found else "has no such column"
+        raise DeclarationError(
+            f"references: {other.qualified_name} {missing}, to look `{name}` up in.",
+            fix=f'references("{name}", {other.class_name}, key="{next(iter(other.columns))}")',
+        )
+    return Check("references", (name,), (other, found))
 
 
 def expectation(name: object, check: object, severity: object) -> Expectation:
@@ -232,7 +259,13 @@ def expectation(name: object, check: object, severity: object) -> Expectation:
         )
     if name is not None and (not isinstance(name, str) or not name.strip()):
         raise DeclarationError(f"expect: the name is {name!r}, not a text.", fix=example)
-    return Expectation(name or default, check, Severity.of(severity))
+    made = Expectation(name or default, check, Severity.of(severity))
+    if made.severity is Severity.DROP and not (isinstance(check, Check) and check.rule in ROW_RULES):
+        raise DeclarationError(
+            f"expect: {made.name!r} cannot drop rows: it judges all of them together, not each by itself.",
+            fix=f"Severity.DROP is for {', '.join(ROW_RULES)}; here use Severity.ERROR or Severity.WARN.",
+        )
+    return made
 
 
 def _column(rule: str, column: object) -> str:

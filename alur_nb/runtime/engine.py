@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
+from alur_nb.runtime.drops import Dropped
 from alur_nb.runtime.lake import Lake
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.plan import SourcePlan
@@ -31,6 +32,8 @@ class SourceRead:
     partitions: Sequence[Partition] = ()
     custom: Mapping[str, object] | None = None
     """Constant columns, as `load_to_bronze(custom_metadata=..)` gave them."""
+    drops: Sequence[Expectation] = ()
+    """Rules whose breaking rows are staged apart, to leave the batch where the pipeline returns what was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,28 @@ class Stage:
     prefix: str
     """Where the accepted rows lie; the sealed prefix, where the pipeline returns this very frame."""
     accepted: int
-    """Accepted rows by the writer's own word, not by reading them back."""
+    """Accepted rows by the writer's own word, not by reading them back; without the `dropped` ones."""
     rejects: Rejects
+    kept: DataFrame | None = None
+    """The rows of `prefix` alone, where drop rules have set others apart; None where they could not be applied."""
+    dropped: int = 0
+    """Rows of `frame` that a drop rule has set apart."""
+    dropped_prefix: str | None = None
+
+    @property
+    def rows(self) -> int:
+        """The rows that the pipeline's function is given."""
+        return self.accepted + self.dropped
+
+
+@dataclass(frozen=True, slots=True)
+class StagedResult:
+    """A fitted result in its staged prefix, with the rows that drop rules have set apart."""
+
+    frame: DataFrame
+    prefix: str
+    dropped: int = 0
+    dropped_prefix: str | None = None
 
 
 class Engine(Protocol):
@@ -76,6 +99,28 @@ class Engine(Protocol):
 
     def stage_result(self, lake: Lake, frame: DataFrame, target: Table, prefix: str) -> DataFrame:
         """Write a fitted result to its staged prefix, and return it read back. Raises StorageError."""
+
+    def stage_kept(
+        self, lake: Lake, frame: DataFrame, target: Table, prefix: str, drops: Sequence[Expectation]
+    ) -> StagedResult:
+        """Write a fitted result as `stage_result` does, the rows that break a drop rule apart.
+
+        Raises CheckError for a rule that cannot be judged, StorageError.
+        """
+
+    def reject_dropped(
+        self,
+        lake: Lake,
+        staged: StagedResult,
+        drops: Sequence[Expectation],
+        rejects_prefix: str,
+        *,
+        of_files: bool,
+    ) -> Dropped:
+        """Write the rows that were set apart to the staged rejects, with their file where `of_files`, and count them."""
+
+    def keep_rejects(self, lake: Lake, target: Table, batch_id: str) -> int:
+        """Keep the first 1,000 staged rejects of a batch that is to be aborted, and return how many. StorageError."""
 
     def evaluate(
         self, frame: DataFrame, rules: Sequence[Expectation], *, examples: int, group_by: str | None

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime import readers
+from alur_nb.runtime.aborted import keep
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.engine import SourceRead, Stage
+from alur_nb.runtime.drops import Dropped, as_rejects, is_dropped, measure
+from alur_nb.runtime.engine import SourceRead, Stage, StagedResult
+from alur_nb.runtime.errors import CheckError
+from alur_nb.runtime.examples import MAX_EXAMPLES
 from alur_nb.runtime.lake import Lake, footer_rows, read_rows, read_staged, storage_errors
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.quality import Evaluation, Expectation, evaluate
 from alur_nb.runtime.rejects import Rejects, stage_rejects
-from alur_nb.runtime.result import OUTCOME, conform, partition_columns, with_metadata
+from alur_nb.runtime.result import OUTCOME, OUTCOMES, conform, partition_columns, with_metadata
 from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import Column, DataFrame, SparkSession
+    from pyspark.sql.types import StructType
 
 
 class SparkEngine:
@@ -52,19 +58,21 @@ class SparkEngine:
 
         frame = self._read(read)
         schema = frame.drop("_rejected").schema
-        outcome = F.when(F.col("_rejected"), "rejected").otherwise("accepted")
-        staged, names = partition_columns(
-            frame.withColumn(OUTCOME, outcome).drop("_rejected"), read.partitions
-        )
-        accepted, rejected = f"{prefix}/{OUTCOME}=accepted", f"{prefix}/{OUTCOME}=rejected"
+        outcome, dropping = F.when(F.col("_rejected"), "rejected"), _dropping(frame, read.drops)
+        if dropping is not None:
+            outcome = outcome.when(dropping, "dropped")
+        marked = frame.withColumn(OUTCOME, outcome.otherwise("accepted")).drop("_rejected")
+        staged, names = partition_columns(marked, read.partitions)
+        accepted, rejected, apart = (f"{prefix}/{OUTCOME}={name}" for name in OUTCOMES)
         with storage_errors(lake.stage_uri(prefix)):
             staged.write.partitionBy(OUTCOME, *names).parquet(lake.stage_uri(prefix))
             rejects = self._stage_rejects(lake, read, rejected, rejects_prefix)
-        rows = self.staged_rows(lake, accepted)
-        back = self.spark.createDataFrame([], schema)
-        if rows:
-            back = read_staged(self.spark, lake.stage_uri(accepted), schema)
-        return Stage(read.plan, back, accepted, rows, rejects)
+        rows, dropped = self.staged_rows(lake, accepted), self.staged_rows(lake, apart)
+        kept = back = self._staged(lake, accepted, schema, rows)
+        if dropped:
+            back = kept.unionByName(self._staged(lake, apart, schema, dropped))
+        decided = kept if dropping is not None else None
+        return Stage(read.plan, back, accepted, rows, rejects, decided, dropped, apart)
 
     def fit(self, result: DataFrame, target: Table, started_at: datetime) -> tuple[DataFrame, bool]:
         """Conform the result to the target, and compare the types before and after."""
@@ -78,6 +86,44 @@ class SparkEngine:
             writer = staged.write.partitionBy(*names) if names else staged.write
             writer.parquet(lake.stage_uri(prefix))
         return read_staged(self.spark, lake.stage_uri(prefix), frame.schema)
+
+    def stage_kept(
+        self, lake: Lake, frame: DataFrame, target: Table, prefix: str, drops: Sequence[Expectation]
+    ) -> StagedResult:
+        """Write both outcomes side by side in one pass, by the target's partitions."""
+        from pyspark.sql import functions as F
+
+        outcome = F.when(is_dropped(frame, drops), "dropped").otherwise("accepted")
+        staged, names = partition_columns(frame.withColumn(OUTCOME, outcome), target.partition_by)
+        accepted, _, apart = (f"{prefix}/{OUTCOME}={name}" for name in OUTCOMES)
+        with storage_errors(lake.stage_uri(prefix)):
+            staged.write.partitionBy(OUTCOME, *names).parquet(lake.stage_uri(prefix))
+        rows = self.staged_rows(lake, accepted)
+        kept = self._staged(lake, accepted, frame.schema, rows)
+        return StagedResult(kept, accepted, self.staged_rows(lake, apart), apart)
+
+    def reject_dropped(
+        self,
+        lake: Lake,
+        staged: StagedResult,
+        drops: Sequence[Expectation],
+        rejects_prefix: str,
+        *,
+        of_files: bool,
+    ) -> Dropped:
+        """Append them to what the reading has rejected."""
+        if not staged.dropped or staged.dropped_prefix is None:
+            return Dropped()
+        rejects_uri = lake.stage_uri(rejects_prefix)
+        frame = read_staged(self.spark, lake.stage_uri(staged.dropped_prefix), staged.frame.schema)
+        with storage_errors(rejects_uri):
+            as_rejects(frame, drops, of_file=of_files).write.mode("append").parquet(rejects_uri)
+        found = measure(frame, drops, examples=MAX_EXAMPLES)
+        return found if of_files else replace(found, by_file={})
+
+    def keep_rejects(self, lake: Lake, target: Table, batch_id: str) -> int:
+        """Copy them in one small job."""
+        return keep(self.spark, lake, target, batch_id)
 
     def evaluate(
         self, frame: DataFrame, rules: Sequence[Expectation], *, examples: int, group_by: str | None
@@ -97,6 +143,12 @@ class SparkEngine:
         """Read the batches' Parquet by name."""
         return read_rows(self.spark, lake, table, batches)
 
+    def _staged(self, lake: Lake, prefix: str, schema: StructType, rows: int) -> DataFrame:
+        # Where no row was written there is no folder to read.
+        if not rows:
+            return self.spark.createDataFrame([], schema)
+        return read_staged(self.spark, lake.stage_uri(prefix), schema)
+
     def _read(self, read: SourceRead) -> DataFrame:
         source = read.plan.source
         files = [item.readable for item in read.plan.new if item.readable is not None]
@@ -112,6 +164,16 @@ class SparkEngine:
         only_file = StructType().add("_source_file", StringType())
         rows = read_staged(self.spark, lake.stage_uri(rejected), only_file)
         return stage_rejects(self.spark, read.plan, rows, lake.stage_uri(rejects_prefix))
+
+
+def _dropping(frame: DataFrame, drops: Sequence[Expectation]) -> Column | None:
+    """Return when a row of a source is to be dropped; None where the rules are for what is made of it."""
+    if not drops:
+        return None
+    try:
+        return is_dropped(frame, drops)
+    except CheckError:  # told when the result is staged, if its columns do not fit the rules either
+        return None
 
 
 def _types(frame: DataFrame) -> dict[str, str]:

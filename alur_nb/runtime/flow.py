@@ -71,20 +71,24 @@ class Pipeline:
 
     @property
     def upstream_tables(self) -> frozenset[str]:
-        """The qualified names of the tables that the pipeline reads, whole or by `new`."""
-        return frozenset(
-            source.table.qualified_name
-            for source in self.sources.values()
-            if not isinstance(source, FileSource)
-        )
+        """The qualified names of the tables that the pipeline reads, whole, by `new`, or to check references."""
+        read = {s.table.qualified_name for s in self.sources.values() if not isinstance(s, FileSource)}
+        return frozenset(read | {table.qualified_name for table in self.referenced_tables})
+
+    @property
+    def referenced_tables(self) -> tuple[Table, ...]:
+        """The tables that its checks look into, each once."""
+        found = [expected.referenced for expected in self.expectations]
+        return tuple({table.qualified_name: table for table in found if table is not None}.values())
 
     def with_tables(self, tables: Mapping[str, Table]) -> Pipeline:
         """Return the pipeline with its tables as they are declared now, by qualified name."""
         target = tables.get(self.target.qualified_name, self.target)
         sources = FrozenMap({name: source.with_tables(tables) for name, source in self.sources.items()})
-        if target == self.target and sources == self.sources:
+        checks = tuple(expected.with_tables(tables) for expected in self.expectations)
+        if (target, sources, checks) == (self.target, self.sources, self.expectations):
             return self
-        return replace(self, target=target, sources=sources)
+        return replace(self, target=target, sources=sources, expectations=checks)
 
 
 def check_pipeline(made: Pipeline) -> None:
@@ -117,6 +121,12 @@ def _check_parameters(made: Pipeline) -> None:
 
 def _check_target(made: Pipeline) -> None:
     target = made.target
+    if any(table.qualified_name == target.qualified_name for table in made.referenced_tables):
+        raise DeclarationError(
+            f"{made.name} checks references into {target.qualified_name}, which it writes: the new rows are not there "
+            "yet when they are checked.",
+            fix="Use a check of your own, which sees the new rows: check_fn=lambda df: (bool, text).",
+        )
     if target.qualified_name in made.upstream_tables:
         raise DeclarationError(
             f"{made.name} reads {target.qualified_name} and writes it: each run would read its own result.",

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime import evolution, publish
-from alur_nb.runtime.engine import Engine, SourceRead, Stage
-from alur_nb.runtime.errors import AuditError, CheckError, NotYetSupportedError, SourceError
+from alur_nb.runtime.aborted import KEPT
+from alur_nb.runtime.drops import Dropped, with_dropped
+from alur_nb.runtime.engine import Engine, SourceRead, Stage, StagedResult
+from alur_nb.runtime.errors import AlurError, AuditError, CheckError, NotYetSupportedError, SourceError
+from alur_nb.runtime.examples import MAX_EXAMPLES, for_ledger
+from alur_nb.runtime.key_rules import bind_references
 from alur_nb.runtime.lake import data_prefix, rejects_prefix
-from alur_nb.runtime.ledger import Batch, Input, Lease, State
+from alur_nb.runtime.ledger import Batch, Input, Lease, State, live
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
 from alur_nb.runtime.quality import CheckResult, Expectation, Severity, no_nulls_in_column
-from alur_nb.runtime.rejects import judge
+from alur_nb.runtime.rejects import judge, judge_dropped
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-_CHECK_EXAMPLES = 5
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -41,6 +46,9 @@ class OpenBatch:
     stages: list[Stage] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     checks: tuple[CheckResult, ...] = ()
+    drops: tuple[Expectation, ...] = ()
+    """The checks of severity DROP, decided where rows are staged."""
+    dropped: Dropped = field(default_factory=Dropped)
     input_items: int = 0
 
     @property
@@ -50,12 +58,17 @@ class OpenBatch:
 
     @property
     def reject_reasons(self) -> dict[str, int]:
-        """`column: reason` -> rows, over all sources."""
+        """`column: reason` -> rows, over all sources and what checks have dropped."""
         totals: dict[str, int] = {}
-        for stage in self.stages:
-            for reason, rows in stage.rejects.by_reason.items():
+        for reasons in (*(stage.rejects.by_reason for stage in self.stages), self.dropped.by_reason):
+            for reason, rows in reasons.items():
                 totals[reason] = totals.get(reason, 0) + rows
         return totals
+
+    @property
+    def rejected(self) -> int:
+        """Rows in the batch's rejects: those that do not fit their contract, and those that checks have dropped."""
+        return sum(stage.rejects.rows for stage in self.stages) + self.dropped.rows
 
     def plan(self, inputs: Sequence[Input]) -> None:
         """Write further inputs and, the first time, put the batch as PLANNED under our epoch."""
@@ -96,7 +109,7 @@ class OpenBatch:
         self.plan_source(plan)
         # By the same rule as `stage_result` takes rows as they were read: sealed files lie by partition, always.
         by_user = self.target.partition_by if _shape(plan.contract) == _shape(self.target) else ()
-        read = SourceRead(plan, self.started_at, by_user, custom)
+        read = SourceRead(plan, self.started_at, by_user, custom, self.drops)
         if not plan.new:
             return self.engine.empty_source(read).drop(*exclude)
         table = self.target.qualified_name
@@ -104,7 +117,7 @@ class OpenBatch:
         stage = self.engine.stage_source(self.workspace.lake, read, prefix, rejects_prefix(table, self.id))
         self._check_pins(plan)
         self.stages.append(stage)
-        judge(plan, stage.rejects, stage.accepted + stage.rejects.rows)
+        judge(plan, stage.rejects, stage.rows + stage.rejects.rows, table)
         return stage.frame.drop(*exclude) if exclude else stage.frame
 
     def stage_result(self, result: DataFrame) -> tuple[DataFrame, str | None, bool]:
@@ -118,12 +131,27 @@ class OpenBatch:
         fitted, same_types = self.engine.fit(result, target, self.started_at)
         if len(self.stages) == 1 and result is self.stages[0].frame and same_types:
             stage = self.stages[0]
-            return stage.frame, stage.prefix if stage.accepted else None, True
-        prefix = data_prefix(self.target.qualified_name, self.id, rewritten=True)
-        staged = self.engine.stage_result(self.workspace.lake, fitted, self.target, prefix)
+            if not self.drops or stage.kept is not None:
+                kept = stage.frame if stage.kept is None else stage.kept
+                staged = StagedResult(kept, stage.prefix, stage.dropped, stage.dropped_prefix)
+                self._reject_dropped(staged, of_files=True)
+                return kept, stage.prefix if stage.accepted else None, True
+        lake, prefix = self.workspace.lake, data_prefix(self.target.qualified_name, self.id, rewritten=True)
+        if self.drops:
+            staged = self.engine.stage_kept(lake, fitted, self.target, prefix, self.drops)
+        else:
+            staged = StagedResult(self.engine.stage_result(lake, fitted, self.target, prefix), prefix)
+        self._reject_dropped(staged, of_files=False)
         for stage in self.stages:
             self._check_pins(stage.plan)
-        return staged, prefix, False
+        return staged.frame, staged.prefix, False
+
+    def _reject_dropped(self, staged: StagedResult, *, of_files: bool) -> None:
+        rejects = rejects_prefix(self.target.qualified_name, self.id)
+        if staged.dropped:
+            self.dropped = self.engine.reject_dropped(
+                self.workspace.lake, staged, self.drops, rejects, of_files=of_files
+            )
 
     def _check_pins(self, plan: SourcePlan) -> None:
         """Compare the files with their plan after the last read of them: what was read must be what was planned."""
@@ -147,19 +175,27 @@ class OpenBatch:
         assert self.batch is not None  # something was planned, or there would be nothing to seal
         frame, prefix, as_read = self.stage_result(result)
         rules = tuple(expectations) if as_read else (*_not_null_rules(self.target), *expectations)
+        rules = bind_references(rules, self._live_rows)
         group_by = "_source_file" if as_read and "_source_file" in frame.columns else None
-        evaluation = self.engine.evaluate(frame, rules, examples=_CHECK_EXAMPLES, group_by=group_by)
-        self.checks = evaluation.results
+        evaluation = self.engine.evaluate(frame, rules, examples=MAX_EXAMPLES, group_by=group_by)
+        self.checks = with_dropped(evaluation.results, self.drops, self.dropped, evaluation.rows)
         written = self.engine.staged_rows(self.workspace.lake, prefix) if prefix else 0
         if written != evaluation.rows:
             raise AuditError(
                 f"The staged files hold {written:,} rows, but {evaluation.rows:,} were read back.",
                 fix="Nothing was published. Check the disk, then run again.",
             )
-        _refuse_failed(evaluation.results)
+        _refuse_failed(self.checks)
+        judge_dropped(
+            [stage.plan for stage in self.stages],
+            self.dropped.rows,
+            self.rejected,
+            evaluation.rows + self.rejected,
+        )
         prefix = prefix if written else None
         accepted = self._accepted_by_file(evaluation.groups if group_by else None)
-        inputs = [_completed(item, accepted, self.stages) for item in self.inputs]
+        dropped = self.dropped.by_file if as_read else {}
+        inputs = [_completed(item, accepted, self.stages, dropped) for item in self.inputs]
         _refuse_lost_records(inputs, self.stages)
         beyond = any(evolution.goes_beyond(stage.plan.contract, stage.plan.source) for stage in self.stages)
         added = evolution.columns_beyond(self.target, frame) if prefix and beyond else {}
@@ -167,6 +203,11 @@ class OpenBatch:
         still_wanted()
         publish.seal(self.workspace, sealed, inputs)
         return sealed
+
+    def _live_rows(self, table: Table) -> DataFrame:
+        """Return what is committed of another table at this moment."""
+        batches = live(self.workspace.ledger.batches(table.qualified_name))
+        return self.engine.read_batches(self.workspace.lake, table, batches)
 
     def seal_skipped(self) -> Batch:
         """Decide on a batch that only notes skipped files: it has no rows, so there is nothing to check."""
@@ -180,10 +221,11 @@ class OpenBatch:
         for stage in self.stages:
             groups: Mapping[str | None, int] | None = known
             if groups is None:
-                groups = self.engine.rows_by_file(stage.frame) if stage.accepted else {}
-            if sum(groups.values()) != stage.accepted:
+                groups = self.engine.rows_by_file(stage.frame) if stage.rows else {}
+            staged = stage.rows if known is None else stage.accepted
+            if sum(groups.values()) != staged:
                 raise AuditError(
-                    f"Rows by file add up to {sum(groups.values()):,}, the staged files hold {stage.accepted:,}.",
+                    f"Rows by file add up to {sum(groups.values()):,}, the staged files hold {staged:,}.",
                     fix="Nothing was published. Check the disk, then run again.",
                 )
             counts |= {path: rows for path, rows in groups.items() if path is not None}
@@ -192,16 +234,16 @@ class OpenBatch:
     def _sealed_batch(self, inputs: Sequence[Input], prefix: str | None, rows: int) -> Batch:
         assert self.batch is not None
         lake, table = self.workspace.lake, self.target.qualified_name
-        rejected = sum(stage.rejects.rows for stage in self.stages)
         counts = {
             "parsed": sum(item.parsed for item in inputs),
             "accepted": sum(item.accepted for item in inputs),
-            "rejected": rejected,
+            "rejected": self.rejected,
+            "dropped": self.dropped.rows,
             "rows": rows,
             "files": sum(item.kind == "file" and item.outcome == "loaded" for item in inputs),
             "skipped_files": sum(item.outcome == "skipped" for item in inputs),
         }
-        rejects = rejects_prefix(table, self.id) if rejected else None
+        rejects = rejects_prefix(table, self.id) if self.rejected else None
         if rejects:
             lake.staged_files(rejects)  # on the disk before the decision
         return replace(
@@ -211,15 +253,24 @@ class OpenBatch:
             partitions=tuple(partition.name for partition in self.target.partition_by),
             files=lake.staged_files(prefix) if prefix else (),
             counts=counts,
-            checks=tuple({**asdict(check), "severity": str(check.severity)} for check in self.checks),
+            checks=for_ledger(self.checks),
             reject_reasons=self.reject_reasons,
         )
 
-    def abort(self, reason: str) -> None:
-        """Throw the batch away, keeping the reason and what was rejected."""
-        if self.batch is not None:
-            dying = replace(self.batch, reject_reasons=self.reject_reasons)
-            publish.abort(self.workspace, dying, reason)
+    def abort(self, error: BaseException) -> None:
+        """Throw the batch away, keeping the reason, the checks, and what was rejected: all counts, the first rows."""
+        if self.batch is None:
+            return
+        counts = {"rejected": self.rejected, "dropped": self.dropped.rows} if self.rejected else {}
+        if counts and isinstance(error, AuditError):
+            try:
+                counts[KEPT] = self.engine.keep_rejects(self.workspace.lake, self.target, self.id)
+            except AlurError as lost:
+                log.warning("%s: the rejected rows could not be kept: %s", self.target.qualified_name, lost)
+        dying = replace(
+            self.batch, counts=counts, reject_reasons=self.reject_reasons, checks=for_ledger(self.checks)
+        )
+        publish.abort(self.workspace, dying, str(error) or type(error).__name__)
 
 
 def _shape(table: Table) -> dict[str, str]:
@@ -235,11 +286,15 @@ def _planned(item: PlannedFile) -> Input:
     )
 
 
-def _completed(item: Input, accepted: Mapping[str, int], stages: Sequence[Stage]) -> Input:
+def _completed(
+    item: Input, accepted: Mapping[str, int], stages: Sequence[Stage], dropped: Mapping[str, int]
+) -> Input:
     if item.outcome != "planned":
         return item
-    rejected = sum(stage.rejects.by_file.get(item.key, 0) for stage in stages) if item.kind == "file" else 0
-    good = accepted.get(item.key, 0) if item.kind == "file" else 0
+    if item.kind != "file":
+        return replace(item, outcome="loaded")
+    rejected = sum(stage.rejects.by_file.get(item.key, 0) for stage in stages) + dropped.get(item.key, 0)
+    good = accepted.get(item.key, 0)
     return replace(item, parsed=good + rejected, accepted=good, rejected=rejected, outcome="loaded")
 
 

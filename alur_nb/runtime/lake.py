@@ -45,6 +45,9 @@ class Lake(Protocol):
     def discard(self, batch: Batch) -> None:
         """Delete what the batch staged and has not sealed: all of an aborted one, the rest of a committed one."""
 
+    def forget_aborted(self, table: str) -> None:
+        """Delete what aborted batches have left to be read under `aborted_prefix`: the table has a new commit."""
+
     def clean(self, batch: Batch) -> None:
         """Take a rolled back or superseded batch out for good: first its rows and rejects, then what shows them.
 
@@ -66,6 +69,14 @@ def data_prefix(table: str, batch_id: str, *, rewritten: bool = False) -> str:
 def rejects_prefix(table: str, batch_id: str) -> str:
     """Return where a batch stages its rejected rows."""
     return f"{table}{REJECTS_SUFFIX}/batch_id={batch_id}"
+
+
+def aborted_prefix(table: str) -> str:
+    """Return where the first rejected rows of the table's last aborted batch are kept until the next commit.
+
+    Beside the rejects, where a job may write; engines pass over names that begin with `_`.
+    """
+    return f"{table}{REJECTS_SUFFIX}/_aborted/rows"
 
 
 class LocalLake:
@@ -125,6 +136,12 @@ class LocalLake:
             for folder in (self.staging / table).glob(f"batch_id={batch.id}*"):
                 # A run that was taken over may still be writing here; what stays is found by the next recovery.
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def forget_aborted(self, table: str) -> None:
+        """Delete the folder; what cannot be deleted now is overwritten by the next aborted batch."""
+        folder = self.staging / aborted_prefix(table)
+        if folder.exists():
+            shutil.rmtree(folder, ignore_errors=True)
 
     def clean(self, batch: Batch) -> None:
         """Delete the batch's folders in the warehouse, then what is left of it in staging."""

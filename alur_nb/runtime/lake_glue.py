@@ -10,6 +10,7 @@ from urllib.parse import unquote
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
+from alur_nb.runtime.lake import aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.s3 import delete_objects, list_folders, list_objects, split_uri
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, rejects_of
@@ -82,6 +83,12 @@ class GlueLake:
             f"{self.stage_uri(prefix)}/" for prefix in (batch.data_prefix, batch.rejects_prefix) if prefix
         )
         self._delete(batch, keep=sealed)
+
+    def forget_aborted(self, table: str) -> None:
+        """Delete the objects under the prefix."""
+        bucket, prefix = split_uri(f"{self.stage_uri(aborted_prefix(table))}/")
+        listed = list_objects(self._s3, bucket, prefix, kind=StorageError)
+        delete_objects(self._s3, bucket, (item.key for item in listed))
 
     def clean(self, batch: Batch) -> None:
         """Empty the sealed prefixes first, then drop the partitions: whoever publishes late shows nothing."""

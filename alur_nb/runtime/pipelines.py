@@ -170,7 +170,8 @@ def expect(
     check_fn
         A built-in check such as `row("amount > 0")`, or a function of one's own: `(df) -> (bool, message)`.
     severity
-        `Severity.ERROR` publishes nothing when the check fails, `Severity.WARN` only reports.
+        `Severity.ERROR` publishes nothing when the check fails, `Severity.WARN` only reports; `Severity.DROP`, for
+        rules that each row keeps or breaks by itself, moves the rows that break it into the rejects.
 
     Raises
     ------

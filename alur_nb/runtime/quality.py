@@ -1,4 +1,4 @@
-"""Judging a frame by its checks: one narrow aggregation for all rules and counts, one job per key set."""
+"""Judging a frame by its checks: one narrow aggregation for all rules and counts, one job a key set, one join a reference."""
 
 from __future__ import annotations
 
@@ -26,6 +26,16 @@ from alur_nb.runtime.checks import (
     unique_key,
     values_in_set,
 )
+from alur_nb.runtime.key_rules import BoundReference, Duplicates, orphans
+from alur_nb.runtime.row_rules import (
+    breach,
+    column_of,
+    conditions,
+    count_if,
+    first_line,
+    first_rows,
+    not_judged,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -52,6 +62,10 @@ __all__ = [
     "unique_key",
     "values_in_set",
 ]
+
+
+NOT_JUDGED = "not judged"
+"""The metric of a check that does not fit the frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +123,16 @@ def evaluate(
     """Judge the frame by each expectation and count its rows, in total and by the `group_by` column.
 
     A check that cannot be judged (its column is missing, its expression is wrong) has failed, and says why. Nulls
-    fail only `no_nulls_in_column`; elsewhere they are not judged, and counted in the message.
+    fail only `no_nulls_in_column`; elsewhere they are not judged, and counted in the message. A `references` check
+    must have been bound to the other table's rows (`bind_references`).
 
     Parameters
     ----------
     examples
         How many failing rows to fetch for each failed check; each such check costs a job of its own.
     """
-    measures = [_measure(frame, expected.check, examples) for expected in expectations]
+    duplicates = Duplicates(frame, examples)
+    measures = [_measure(frame, expected.check, examples, duplicates) for expected in expectations]
     total, groups, numbers = _aggregate(frame, measures, group_by)
     verdicts = [
         found if isinstance(found, _Verdict) else found.judge(one)
@@ -129,7 +145,9 @@ def evaluate(
     return Evaluation(total, groups, results)
 
 
-def _measure(frame: DataFrame, check: Check | CheckFunction, examples: int) -> _Measure | _Verdict:
+def _measure(
+    frame: DataFrame, check: Check | CheckFunction, examples: int, duplicates: Duplicates
+) -> _Measure | _Verdict:
     """Return how a check is measured, or at once the verdict where the frame's data are not needed for it."""
     if not isinstance(check, Check):
         return _called(frame, check)
@@ -145,7 +163,11 @@ def _measure(frame: DataFrame, check: Check | CheckFunction, examples: int) -> _
         case "freshness_check":
             return _freshness(check)
         case "unique_key" | "no_duplicates_in_column":
-            return _uniqueness(frame, check, examples)
+            return _uniqueness(duplicates, check)
+        case "references":
+            if not isinstance(check, BoundReference):
+                return _Verdict(False, NOT_JUDGED, "The other table's rows were not given.")
+            return _reference(frame, check, examples)
         case _:
             return _row_rule(frame, check, examples)
 
@@ -162,7 +184,7 @@ def _aggregate(
             columns += [F.sum(one).alias(f"s{position}_{n}") for n, one in enumerate(measure.sums)]
             if measure.largest is not None:
                 columns.append(F.max(measure.largest).alias(f"m{position}"))
-    grouped = frame.groupBy(_column(group_by).alias("group")) if group_by else frame.groupBy()
+    grouped = frame.groupBy(column_of(group_by).alias("group")) if group_by else frame.groupBy()
     found = [one.asDict() for one in grouped.agg(*columns).collect()]
     rows = sum(one["rows"] for one in found)
     groups = {one["group"]: one["rows"] for one in found} if group_by else {}
@@ -210,7 +232,7 @@ def _row_count(check: Check) -> _Measure:
 
 def _freshness(check: Check) -> _Measure:
     name, allowed = check.columns[0], float(str(check.arguments[0]))
-    column = _column(name)
+    column = column_of(name)
 
     def judge(numbers: _Numbers) -> _Verdict:
         if numbers.rows == 0:
@@ -219,9 +241,9 @@ def _freshness(check: Check) -> _Measure:
             return _Verdict(False, "no value", f"`{name}` has no value in any of {numbers.rows:,} rows.")
         age = (time.time() - numbers.largest) / 3600
         message = f"The newest `{name}` is {age:,.1f} hours old; at most {allowed:g} are wanted"
-        return _Verdict(age <= allowed, f"{age:,.1f} hours", f"{message}{_not_judged(numbers.sums[0])}.")
+        return _Verdict(age <= allowed, f"{age:,.1f} hours", f"{message}{not_judged(numbers.sums[0])}.")
 
-    return _Measure((_count_if(column.isNull()),), column.cast("timestamp").cast("double"), judge)
+    return _Measure((count_if(column.isNull()),), column.cast("timestamp").cast("double"), judge)
 
 
 def _row_rule(frame: DataFrame, check: Check, examples: int) -> _Measure | _Verdict:
@@ -229,133 +251,57 @@ def _row_rule(frame: DataFrame, check: Check, examples: int) -> _Measure | _Verd
     from pyspark.errors import AnalysisException
 
     try:
-        broken, unknown = _conditions(frame, check)
-        failing = frame.filter(broken)
+        broken, unknown = conditions(frame, check)
     except AnalysisException as error:
-        return _Verdict(False, "not judged", f"The check cannot be judged: {_first_line(error)}")
+        return _not_judged(error)
 
     def judge(numbers: _Numbers) -> _Verdict:
         count, nulls = numbers.sums
         metric = f"{count:,} of {numbers.rows:,} rows"
-        shown = _rows(failing, examples) if count and examples else ()
-        return _Verdict(count == 0, metric, f"{_breach(check)} in {metric}{_not_judged(nulls)}.", shown)
+        shown = first_rows(frame.filter(broken), examples) if count and examples else ()
+        return _Verdict(count == 0, metric, f"{breach(check)} in {metric}{not_judged(nulls)}.", shown)
 
-    return _Measure((_count_if(broken), _count_if(unknown)), None, judge)
-
-
-def _conditions(frame: DataFrame, check: Check) -> tuple[Column, Column]:
-    """Return when a row breaks the rule, and when it is not judged."""
-    from pyspark.sql import functions as F
-
-    if check.rule == "row":
-        expression = F.expr(str(check.arguments[0]))
-        return ~expression, expression.isNull()
-    column = _column(check.columns[0])
-    if check.rule == "no_nulls_in_column":
-        return column.isNull(), F.lit(False)
-    # A value that cannot be compared with the bound or the set gives null, and does not keep the rule.
-    kept = F.coalesce(_keeps(frame, check, column), F.lit(False))
-    return column.isNotNull() & ~kept, column.isNull()
+    return _Measure((count_if(broken), count_if(unknown)), None, judge)
 
 
-def _keeps(frame: DataFrame, check: Check, column: Column) -> Column:
-    from pyspark.sql import functions as F
-
-    match check.rule:
-        case "values_in_set":
-            return column.isin(*check.arguments)
-        case "matches_pattern":
-            return column.rlike(str(check.arguments[0]))
-        case _:
-            low, high = check.arguments
-            kept = F.lit(True) if low is None else column >= F.lit(low)
-            kept = kept if high is None else kept & (column <= F.lit(high))
-            # To Spark NaN is greater than every number, so a lower bound alone would let it pass.
-            is_float = frame.schema[check.columns[0]].dataType.typeName() in ("double", "float")
-            return kept & ~F.isnan(column) if is_float else kept
-
-
-def _uniqueness(frame: DataFrame, check: Check, examples: int) -> _Measure | _Verdict:
-    from functools import reduce
-
+def _uniqueness(duplicates: Duplicates, check: Check) -> _Measure | _Verdict:
     from pyspark.errors import AnalysisException
-    from pyspark.sql import functions as F
 
-    keys = [_column(name) for name in check.columns]
-    has_null = reduce(lambda a, b: a | b, (key.isNull() for key in keys))
     try:
-        repeated = frame.filter(~has_null).groupBy(*keys).agg(F.count(F.lit(1)).alias("(rows)"))
-        repeated = repeated.filter(F.col("(rows)") > 1)
+        repeated, has_null = duplicates.plan(check.columns)
     except AnalysisException as error:
-        return _Verdict(False, "not judged", f"The check cannot be judged: {_first_line(error)}")
+        return _not_judged(error)
 
     def judge(numbers: _Numbers) -> _Verdict:
-        found = repeated.agg(F.count(F.lit(1)), F.sum("(rows)")).collect()[0]
-        values, rows = found[0], found[1] or 0
-        metric = f"{rows:,} of {numbers.rows:,} rows"
-        what = f"{values:,} {'value' if values == 1 else 'values'} of {_names(check.columns)}"
-        shown = repeated.orderBy(F.desc("(rows)"), *keys)
-        message = f"{what} {'comes' if values == 1 else 'come'} more than once, in {metric}"
-        return _Verdict(
-            values == 0,
-            metric,
-            f"{message}{_not_judged(numbers.sums[0])}.",
-            _rows(shown, examples) if values and examples else (),
-        )
+        found = duplicates.count(check.columns, repeated)
+        metric = f"{found.rows:,} of {numbers.rows:,} rows"
+        what = f"{found.values:,} {'value' if found.values == 1 else 'values'} of {_names(check.columns)}"
+        message = f"{what} {'comes' if found.values == 1 else 'come'} more than once, in {metric}"
+        return _Verdict(found.values == 0, metric, f"{message}{not_judged(numbers.sums[0])}.", found.examples)
 
-    return _Measure((_count_if(has_null),), None, judge)
+    return _Measure((count_if(has_null),), None, judge)
 
 
-def _breach(check: Check) -> str:
-    """Say what a row does that breaks the rule."""
-    column = f"`{check.columns[0]}`" if check.columns else ""
-    match check.rule:
-        case "row":
-            return f"({check.arguments[0]}) is false"
-        case "no_nulls_in_column":
-            return f"{column} is null"
-        case "values_in_set":
-            shown = ", ".join(map(repr, check.arguments[:10])) + (
-                ", ..." if len(check.arguments) > 10 else ""
-            )
-            return f"{column} is none of {shown}"
-        case "matches_pattern":
-            return f"{column} does not match {check.arguments[0]}"
-        case _:
-            low, high = check.arguments
-            bounds = (
-                f"below {low}"
-                if high is None
-                else f"above {high}"
-                if low is None
-                else f"outside {low} to {high}"
-            )
-            return f"{column} is {bounds}"
+def _reference(frame: DataFrame, check: BoundReference, examples: int) -> _Measure:
+    from pyspark.errors import AnalysisException
+
+    where = f"{check.referenced.qualified_name}.{check.arguments[1]}" if check.referenced else ""
+
+    def judge(numbers: _Numbers) -> _Verdict:
+        try:
+            found = orphans(frame, check, examples)
+        except AnalysisException as error:
+            return _not_judged(error)
+        metric = f"{found.rows:,} of {numbers.rows:,} rows"
+        message = f"`{check.columns[0]}` is not in {where} in {metric}{not_judged(numbers.sums[0])}."
+        return _Verdict(found.rows == 0, metric, message, found.examples)
+
+    return _Measure((count_if(column_of(check.columns[0]).isNull()),), None, judge)
 
 
-def _count_if(condition: Column) -> Column:
-    from pyspark.sql import functions as F
-
-    return F.when(condition, 1).otherwise(0)
-
-
-def _column(name: str) -> Column:
-    from pyspark.sql import functions as F
-
-    return F.col("`" + name.replace("`", "``") + "`")
-
-
-def _rows(frame: DataFrame, count: int) -> tuple[dict[str, Any], ...]:
-    return tuple(one.asDict(recursive=True) for one in frame.limit(count).collect())
-
-
-def _not_judged(nulls: int) -> str:
-    return f"; {nulls:,} {'null' if nulls == 1 else 'nulls'} not judged" if nulls else ""
+def _not_judged(error: Exception) -> _Verdict:
+    return _Verdict(False, NOT_JUDGED, f"The check cannot be judged: {first_line(error)}")
 
 
 def _names(columns: Sequence[str]) -> str:
     return ", ".join(f"`{column}`" for column in columns)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from alur_nb.runtime.aborted import KEPT, read_kept
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.lake import added_by, read_rows
-from alur_nb.runtime.ledger import live
+from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.project import current_project
 from alur_nb.runtime.tables import RESCUED, Table, rejects_of, table_of
 from alur_nb.runtime.workspace import Workspace, open_workspace
@@ -32,12 +34,30 @@ def read(table: object, *, metadata: bool = False, workspace: Workspace | None =
     return read_rows(get_spark_session(), place.lake, known, batches, metadata=metadata, added=added)
 
 
-def read_rejects(table: object, *, workspace: Workspace | None = None) -> DataFrame:
-    """Return a table's rejected rows: `raw, source_file, line_number, column, reason`."""
+def read_rejects(table: object, *, last: bool = False, workspace: Workspace | None = None) -> DataFrame:
+    """Return a table's rejected rows: `raw, source_file, line_number, column, reason`.
+
+    `last=True` gives those of the last batch alone; where it was aborted, the first 1,000 of them.
+    Raises DeclarationError for an unknown name, LedgerError, StorageError.
+    """
     known = _declared(table)
     place = workspace or open_workspace()
-    batches = live(place.ledger.batches(known.qualified_name))
-    return read_rows(get_spark_session(), place.lake, rejects_of(known), batches)
+    batches = place.ledger.batches(known.qualified_name)
+    spark = get_spark_session()
+    if not last:
+        return read_rows(spark, place.lake, rejects_of(known), live(batches))
+    found = last_batch(batches)
+    if found is not None and found.counts.get(KEPT, 0):
+        return read_kept(spark, place.lake, known, found.id)
+    ended = [found] if found is not None and found.state is State.COMMITTED else []
+    return read_rows(spark, place.lake, rejects_of(known), ended)
+
+
+def last_batch(batches: Sequence[Batch]) -> Batch | None:
+    """Return the newest batch that has ended: live, or aborted with what it had rejected."""
+    ended = {batch.id for batch in live(batches)}
+    ended |= {batch.id for batch in batches if batch.state is State.ABORTED}
+    return max((batch for batch in batches if batch.id in ended), key=lambda batch: batch.id, default=None)
 
 
 def _declared(table: object) -> Table:

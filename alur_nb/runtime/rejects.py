@@ -80,7 +80,7 @@ def _example(row: Row) -> str:
     return f"{row['source_file']}{line}{column}: {row['reason']} | {raw}"
 
 
-def judge(plan: SourcePlan, rejects: Rejects, parsed: int) -> None:
+def judge(plan: SourcePlan, rejects: Rejects, parsed: int, table: str) -> None:
     """Raise AuditError where strict and a row was rejected, RejectLimitError above the source's limit."""
     if not rejects.rows:
         return
@@ -94,13 +94,28 @@ def judge(plan: SourcePlan, rejects: Rejects, parsed: int) -> None:
         raise AuditError(
             f"{rejects.rows:,} of {parsed:,} rows do not fit {plan.contract.qualified_name}, so nothing is loaded "
             f"(strict):\n  {shown}{more}",
-            fix="Mend the files or the table, or load the good rows with files(.., strict=False).",
+            fix=f"See them: alur rejects {table} --last. Then mend the files or the table, or load the good rows "
+            "with files(.., strict=False).",
         )
     if rejects.rows > plan.source.reject_limit * parsed:
         raise RejectLimitError(
             f"{rejects.rows:,} of {parsed:,} rows were rejected, more than reject_limit={plan.source.reject_limit:g} "
             f"allows; nothing is loaded:\n  {shown}{more}",
-            fix="Mend the files or the table, or raise reject_limit.",
+            fix=f"See them: alur rejects {table} --last. Then mend the files or the table, or raise reject_limit.",
+        )
+
+
+def judge_dropped(plans: Sequence[SourcePlan], dropped: int, rejected: int, parsed: int) -> None:
+    """Raise RejectLimitError where checks have dropped rows beyond the limit of the strictest source; strict or not.
+
+    `rejected` counts all rejected rows, the dropped ones among them. Without a source of files there is no limit.
+    """
+    limit = min((plan.source.reject_limit for plan in plans), default=1.0)
+    if dropped and rejected > limit * parsed:
+        raise RejectLimitError(
+            f"{rejected:,} of {parsed:,} rows were rejected, {dropped:,} of them dropped by checks, more than "
+            f"reject_limit={limit:g} allows; nothing is loaded.",
+            fix="Mend the data or the check, or raise reject_limit.",
         )
 
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from alur_nb.runtime.errors import AlurError
+from alur_nb.runtime.examples import cut, plain_rows
 from alur_nb.runtime.quality import CheckResult
 
 RunState = Literal["loaded", "nothing new", "failed", "skipped", "cancelled"]
 
+_EXAMPLES_SHOWN = 3
 _SIGNS = {"loaded": "+", "nothing new": "=", "failed": "x", "skipped": "-", "cancelled": "!"}
 
 
@@ -55,7 +57,14 @@ class PipelineRun:
             "skipped_files": list(self.skipped_files),
             "reject_reasons": dict(self.reject_reasons),
             "checks": [
-                {"name": c.name, "severity": str(c.severity), "passed": c.passed, "metric": c.metric}
+                {
+                    "name": c.name,
+                    "severity": str(c.severity),
+                    "passed": c.passed,
+                    "metric": c.metric,
+                    "message": c.message,
+                    "examples": plain_rows(c.examples),
+                }
                 for c in self.checks
             ],
             "warnings": list(self.warnings),
@@ -77,6 +86,8 @@ class PipelineRun:
         for check in self.checks:
             verdict = "passed" if check.passed else f"{str(check.severity).lower()}: {check.message}"
             lines.append(f"    check {check.name}: {verdict}")
+            for row in plain_rows(check.examples[:_EXAMPLES_SHOWN]):
+                lines.append("      " + cut(", ".join(f"{name}={value}" for name, value in row.items())))
         lines += [f"    note: {warning}" for warning in self.warnings]
         if self.error_text:
             lines += [f"    {line}" for line in self.error_text.splitlines()]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType
 
 OUTCOME = "alur_outcome"
-"""Partition column of a read stage: `accepted` or `rejected`; never part of a table."""
+"""Partition column of a stage; never part of a table."""
+OUTCOMES = ("accepted", "rejected", "dropped")
+"""A row is as it should be, does not fit its contract, or breaks a check of severity DROP."""
 
 
 def with_metadata(

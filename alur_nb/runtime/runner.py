@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime import publish
 from alur_nb.runtime.context import LoadCall, loading_by
+from alur_nb.runtime.drops import drop_rules
 from alur_nb.runtime.engine import Engine
 from alur_nb.runtime.engine_spark import SparkEngine
 from alur_nb.runtime.errors import (
@@ -142,6 +143,7 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
         batch = OpenBatch(
             workspace, run.engine, pipeline.name, pipeline.target, lease, run.run_id, run.started_at
         )
+        batch.drops = drop_rules(pipeline.expectations)
         try:
             result = _call(run, pipeline, batch)
             if batch.batch is None:
@@ -156,11 +158,12 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
             )
         # Also a KeyboardInterrupt: the batch is ended in the ledger, then it goes on.
         except BaseException as error:
-            batch.abort(str(error) or type(error).__name__)
+            batch.abort(error)
             raise
         publish.finish(workspace, table, sealed.id)
         run.tell(Event(pipeline.name, "published"))
         workspace.lake.discard(sealed)
+        workspace.lake.forget_aborted(table)
     return _loaded(pipeline, batch, sealed.counts, notes)
 
 

@@ -143,8 +143,8 @@ def session_conf(environment: Environment) -> dict[str, str]:
         # S3-optimized committer and multipart uploads"), as version 2 does: an attempt that was given up could still
         # add a file to a prefix that has been counted. Other Sparks do not know the setting.
         "spark.sql.parquet.fs.optimized.committer.optimization-enabled": "false",
-        # Accepted and rejected rows are written side by side by one task, without a sort in between.
-        "spark.sql.maxConcurrentOutputFileWriters": "2",
+        # Accepted, rejected and dropped rows are written side by side by one task, without a sort in between.
+        "spark.sql.maxConcurrentOutputFileWriters": "3",
         # Small landing files are packed together: 10,000 files of 1 KB take 2 s rather than 7 s.
         "spark.sql.files.openCostInBytes": "65536",
         "spark.sql.ansi.enabled": "false",

@@ -115,7 +115,8 @@ def _rejected(value: Preview) -> Html | None:
         list(value.reject_reasons.items()),
     )
     rows = [
-        (one.source_file, one.line, one.column or "", one.reason, code(one.raw)) for one in value.rejected
+        (one.source_file or "", one.line, one.column or "", one.reason, code(one.raw))
+        for one in value.rejected
     ]
     shown = table("rejected rows", ("file", "line", "column", "reason", "raw"), rows)
     return joined(reasons, details(f"the first {plural(len(rows), 'rejected row')}", shown))

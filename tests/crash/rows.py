@@ -154,6 +154,9 @@ class RowEngine:
         self.store.write(f"{lake.stage_uri(prefix)}/part-0.parquet", frame.rows)
         return Rows(self.store.read(lake.stage_uri(prefix)), frame.columns)
 
+    def keep_rejects(self, lake: Lake, target: Table, batch_id: str) -> int:
+        return 0  # a copy to be read by people, of which no decision depends
+
     def evaluate(
         self, frame: Any, rules: Sequence[Expectation], *, examples: int, group_by: str | None
     ) -> Evaluation:

@@ -14,7 +14,7 @@ import pytest
 
 from alur_nb.runtime import checks, pipelines, tables, types
 from alur_nb.runtime.checks import Severity
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError
+from alur_nb.runtime.errors import DeclarationError
 from alur_nb.runtime.pipelines import (
     FileSource,
     NewSource,
@@ -323,19 +323,6 @@ def test_a_mistake_says_what_is_wrong_and_what_to_write(source: str, message: st
     with pytest.raises(DeclarationError, match=re.escape(message)) as caught:
         declare(source)
     assert fix in (caught.value.fix or "")
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "expect(check_fn=references('a', Orders))",
-        "expect(check_fn=not_empty(), severity=Severity.DROP)",
-    ],
-)
-def test_later_parts_say_so(source: str) -> None:
-    with pytest.raises(NotYetSupportedError, match="comes with a later release") as caught:
-        declare(source)
-    assert caught.value.fix
 
 
 def test_declaring_imports_no_pyspark() -> None:

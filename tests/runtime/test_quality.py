@@ -12,7 +12,7 @@ import pytest
 
 from alur_nb.runtime import checks
 from alur_nb.runtime.checks import expectation
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError
+from alur_nb.runtime.errors import DeclarationError
 from alur_nb.runtime.quality import (
     Check,
     CheckResult,
@@ -27,11 +27,14 @@ from alur_nb.runtime.quality import (
     no_duplicates_in_column,
     no_nulls_in_column,
     not_empty,
+    references,
     row,
     schema_has_columns,
     unique_key,
     values_in_set,
 )
+from alur_nb.runtime.tables import BronzeTable, SilverTable
+from alur_nb.runtime.types import StringField
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -306,11 +309,66 @@ def test_a_mistake_is_caught_when_it_is_declared(source: str, message: str, fix:
     assert fix in (caught.value.fix or "")
 
 
-@pytest.mark.parametrize("source", ["references('x', 'y')", "expectation(None, not_empty(), Severity.DROP)"])
-def test_later_parts_say_so(source: str) -> None:
-    with pytest.raises(NotYetSupportedError, match="comes with a later release") as caught:
-        eval(source, dict(vars(checks)))
-    assert caught.value.fix
+class CustomersBronze(BronzeTable):
+    """Looked up by `references`."""
+
+    id = StringField()
+    state = StringField()
+
+
+class KeyedSilver(SilverTable):
+    number = StringField()
+
+    class Meta:
+        primary_key = ("number",)
+
+
+DROPPABLE = [
+    row("amount > 0"),
+    no_nulls_in_column("id"),
+    column_values_in_range("line", 1),
+    values_in_set("state", ["new"]),
+    matches_pattern("state", "n"),
+]
+
+
+@pytest.mark.parametrize("check", DROPPABLE, ids=str)
+def test_row_rules_may_drop(check: Check) -> None:
+    assert expectation(None, check, "DROP").severity is Severity.DROP
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        not_empty(),
+        min_row_count(1),
+        max_row_count(1),
+        no_duplicates_in_column("id"),
+        unique_key("id"),
+        schema_has_columns("id"),
+        freshness_check("at", 1),
+        references("state", CustomersBronze),
+        pytest.param(lambda df: (True, "fine"), id="a function of the user"),
+    ],
+    ids=str,
+)
+def test_nothing_else_may_drop(check: Any) -> None:
+    with pytest.raises(DeclarationError, match="cannot drop rows"):
+        expectation("n", check, Severity.DROP)
+
+
+def test_references_find_their_key() -> None:
+    assert str(references("state", CustomersBronze)) == "references(state, bronze.customers.state)"
+    assert str(references("customer", CustomersBronze, key="id")).endswith("bronze.customers.id)")
+    assert str(references("customer", KeyedSilver)).endswith("silver.keyed.number)")
+    for given, message in (
+        ({}, "has no such column"),
+        ({"key": "stat"}, "has no column `stat` (did you mean `state`?)"),
+    ):
+        with pytest.raises(DeclarationError, match=re.escape(message)):
+            references("customer", CustomersBronze, **given)
+    with pytest.raises(DeclarationError, match="a table is wanted"):
+        references("customer", "customers")
 
 
 def test_severities_and_names() -> None:

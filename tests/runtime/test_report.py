@@ -51,7 +51,14 @@ def test_the_report_is_json() -> None:
     values = json.loads(json.dumps(RunReport("r", (LOADED,)).to_dict()))
     assert values["ok"] is True
     assert values["runs"][0]["checks"] == [
-        {"name": "row(amount > 0)", "severity": "WARN", "passed": False, "metric": "3 of 12,345 rows"}
+        {
+            "name": "row(amount > 0)",
+            "severity": "WARN",
+            "passed": False,
+            "metric": "3 of 12,345 rows",
+            "message": "3 rows are not",
+            "examples": [],
+        }
     ]
 
 
