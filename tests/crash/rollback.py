@@ -1,4 +1,4 @@
-"""A rollback while a run that everybody believes dead wakes up: PROTOCOL.md's operator, over the real ledger and lake.
+"""A rollback while a run that everybody believes dead wakes up: an operator over the real ledger and lake.
 
 The package has no rollback command yet: `roll_back` is the place where it goes, and the schedules stay. An operator
 that dies is not played, as recovery does not clean what was rolled back before that command comes.
