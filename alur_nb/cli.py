@@ -17,7 +17,7 @@ from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.settings import LOCAL, load_settings
 
 if TYPE_CHECKING:
-    from alur_nb.runtime.runner import Event
+    from alur_nb.runtime.calling import Event
 
 OK, FAILED, USAGE = 0, 1, 2
 

@@ -20,7 +20,7 @@ from alur_nb.runtime.workspace import Workspace, open_workspace
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.preview import Preview
-    from alur_nb.runtime.runner import Event
+    from alur_nb.runtime.calling import Event
 
 Selection = str | Sequence[str] | Callable[..., object]
 """A pipeline's name, several, or `all` (the builtin, or the word)."""

@@ -20,6 +20,7 @@ from alur_nb.runtime.ledger import Batch, Input, Lease, State, live
 from alur_nb.runtime.plan import PlannedFile, SourcePlan
 from alur_nb.runtime.quality import CheckResult, Expectation, Severity, no_nulls_in_column
 from alur_nb.runtime.rejects import judge, judge_dropped
+from alur_nb.runtime.supersede import NOTHING, Superseded
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
 
@@ -46,6 +47,8 @@ class OpenBatch:
     stages: list[Stage] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     checks: tuple[CheckResult, ...] = ()
+    replaced: Superseded = NOTHING
+    """The batches in whose place this one comes."""
     drops: tuple[Expectation, ...] = ()
     """The checks of severity DROP, decided where rows are staged."""
     dropped: Dropped = field(default_factory=Dropped)
@@ -80,6 +83,7 @@ class OpenBatch:
         self.input_items += len(inputs)  # at least one number per item of 1,000, so no item is ever met again
         if self.batch is None:
             batch = Batch(table, self.id, State.PLANNED, self.lease.epoch, self.pipeline, self.run_id)
+            batch = replace(batch, supersedes=tuple(sorted(self.replaced.ids)))
             ledger.plan(self.lease, batch)
             self.batch = batch
 
@@ -248,6 +252,7 @@ class OpenBatch:
             lake.staged_files(rejects)  # on the disk before the decision
         return replace(
             self.batch,
+            supersedes=tuple(sorted(self.replaced.ids)),  # load_to_bronze may have added some since PLAN
             data_prefix=prefix,
             rejects_prefix=rejects,
             partitions=tuple(partition.name for partition in self.target.partition_by),

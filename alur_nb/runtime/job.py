@@ -12,13 +12,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alur_nb.runtime.calling import Event
 from alur_nb.runtime.context import join_session
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.parameters import ARGUMENT, job_argument
 from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import current_project
 from alur_nb.runtime.report import RunReport
-from alur_nb.runtime.runner import Event, run_pipelines
+from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.settings import LOCAL
 from alur_nb.runtime.workspace import open_job, open_workspace
 

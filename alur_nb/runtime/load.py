@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime import readers
 from alur_nb.runtime.context import LoadCall, current_loader
-from alur_nb.runtime.errors import ContractError, DeclarationError, NotYetSupportedError
+from alur_nb.runtime.errors import ContractError, DeclarationError
+from alur_nb.runtime.flow import LOADER
 from alur_nb.runtime.plan import plan_source
 from alur_nb.runtime.result import with_metadata
 from alur_nb.runtime.sources import ExtraColumns, FileSource, SameContent, SchemaMode, files
@@ -44,6 +45,7 @@ def load_to_bronze(
     Returns the accepted rows: the contract's columns and the metadata columns. Inside a run they are read back from
     the batch's own Parquet, so filtering, joining or renaming afterwards never switches the tracking off. Outside of
     a run nothing is recorded: these are the rows that the next run would load.
+    `force_reprocess=True` loads all files that are listed, in a batch that supersedes those which hold them: never twice.
     `validate=False` lets unknown columns of a file pass (`extra_columns="ignore"`).
 
     Raises SourceError, AuditError, RejectLimitError, DeclarationError.
@@ -104,12 +106,7 @@ def contract_for(call: LoadCall) -> Table:
 
 
 def source_for(call: LoadCall) -> FileSource:
-    """Return the call's source with its contract settled; refuses what a later release brings."""
-    if call.force_reprocess:
-        raise NotYetSupportedError(
-            "force_reprocess=True (a batch that supersedes earlier ones) comes with a later release.",
-            fix="Leave it out: new files are loaded, loaded ones are not loaded again.",
-        )
+    """Return the call's source with its contract settled."""
     return replace(call.source, contract=contract_for(call))
 
 
@@ -118,9 +115,8 @@ def _read_only(call: LoadCall) -> DataFrame:
     from alur_nb.runtime.context import get_spark_session
 
     source = source_for(call)
-    plan = plan_source(
-        open_workspace(), call.target, "load_to_bronze", source, use_history=call.enable_idempotency
-    )
+    known = call.enable_idempotency and not call.force_reprocess
+    plan = plan_source(open_workspace(), call.target, LOADER, source, use_history=known)
     found = [item.readable for item in plan.new if item.readable is not None]
     frame = readers.read(get_spark_session(), found, plan.contract, source)
     accepted = frame.where("NOT _rejected").drop("_rejected")

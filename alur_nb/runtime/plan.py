@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import BinaryIO, Literal
 
 from alur_nb.runtime import evolution, readers
-from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.errors import SourceError, plural
 from alur_nb.runtime.files import SourceFile, content_of
 from alur_nb.runtime.header import listed
 from alur_nb.runtime.lake import added_by
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
 from alur_nb.runtime.pipelines import FileSource, NewSource
+from alur_nb.runtime.selection import ALL_NEW, Selection
+from alur_nb.runtime.supersede import NOTHING, SAME_CONTENT, Superseded
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
 
-Status = Literal["new", "changed", "done", "skipped", "same_content", "bad"]
+Status = Literal["new", "changed", "done", "skipped", "same_content", "bad", "left_out"]
 
 # Heads are read in threads: a listing of 10,000 small files takes 0.4 s rather than 3 s.
 _INSPECT_THREADS = 8
+# A report names the reasons for leaving files out where they are few: each day may be one of its own.
+_LEFT_OUT_REASONS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +80,14 @@ class History:
     """Content hash, or on S3 MD5 and size -> path of a loaded file."""
 
 
-def read_history(ledger: Ledger, table: str) -> History:
-    """Gather the table's input files; *loaded in any live batch* beats *skipped in any live batch*."""
+def read_history(ledger: Ledger, table: str, *, without: Collection[str] = ()) -> History:
+    """Gather the table's input files; *loaded in any live batch* beats *skipped in any live batch*.
+
+    Batches in `without` count as if they had never been: they are about to be superseded.
+    """
     by_path: dict[str, Input] = {}
     by_hash: dict[str, str] = {}
-    batches = live(ledger.batches(table))
+    batches = [batch for batch in live(ledger.batches(table)) if batch.id not in without]
     inputs = ledger.inputs_by_batch(table)  # read after the batches: what is sealed has its inputs
     for batch in batches:
         for item in inputs.get(batch.id, ()):
@@ -94,45 +102,98 @@ def read_history(ledger: Ledger, table: str) -> History:
     return History(by_path, by_hash)
 
 
-def list_source(workspace: Workspace, target: Table, parameter: str, source: FileSource) -> SourcePlan:
+def list_source(
+    workspace: Workspace,
+    target: Table,
+    parameter: str,
+    source: FileSource,
+    *,
+    superseded: Superseded = NOTHING,
+    retry: bool = False,
+) -> SourcePlan:
     """List the source and compare it with the ledger, without opening a file; changed files stay `changed`.
 
     Raises SourceError where a folder does not exist, LedgerError where the ledger cannot be read.
     """
-    history = read_history(workspace.ledger, target.qualified_name)
-    return _listed(workspace, target, parameter, source, history)
+    history = read_history(workspace.ledger, target.qualified_name, without=superseded.ids)
+    return _listed(workspace, target, parameter, source, history, retry=retry)
 
 
 def plan_source(
-    workspace: Workspace, target: Table, parameter: str, source: FileSource, *, use_history: bool = True
+    workspace: Workspace,
+    target: Table,
+    parameter: str,
+    source: FileSource,
+    *,
+    use_history: bool = True,
+    selection: Selection = ALL_NEW,
+    superseded: Superseded = NOTHING,
 ) -> SourcePlan:
     """Return the full plan of a run: listed, compared, changed files hashed, new files inspected and bound.
 
     Raises SourceError for a changed file under `on_changed="error"`, and for a bad file under `strict`.
     """
-    history = read_history(workspace.ledger, target.qualified_name) if use_history else History({}, {})
-    plan = _listed(workspace, target, parameter, source, history)
-    files = [_settle_change(workspace, planned, history, source) for planned in plan.files]
-    files = inspect_files(workspace, files, plan.contract, source)
-    contract, files = grown(plan.contract, files, source)
-    if contract.added:
-        added_by(
-            contract, live(workspace.ledger.batches(target.qualified_name))
-        )  # refuses another type than before
-    files, warnings = _same_content(files, history, source.same_content)
-    warnings += [note for planned in files for note in _binding_notes(planned, source)]
-    warnings += evolution.notes(contract)
-    plan = replace(plan, contract=contract, files=tuple(files), warnings=(*plan.warnings, *warnings))
-    if source.strict:
-        _refuse_bad(plan)
+    plan = survey_source(
+        workspace,
+        target,
+        parameter,
+        source,
+        use_history=use_history,
+        selection=selection,
+        superseded=superseded,
+    )
+    for refusal in refusals(plan):
+        raise refusal
     return plan
 
 
+def survey_source(
+    workspace: Workspace,
+    target: Table,
+    parameter: str,
+    source: FileSource,
+    *,
+    use_history: bool = True,
+    selection: Selection = ALL_NEW,
+    superseded: Superseded = NOTHING,
+) -> SourcePlan:
+    """Return what `plan_source` does, with every file's fate and reason, also where a run would refuse it."""
+    ledger, table = workspace.ledger, target.qualified_name
+    history = read_history(ledger, table, without=superseded.ids) if use_history else History({}, {})
+    plan = _listed(workspace, target, parameter, source, history, retry=selection.retry)
+    files = [_asked_for(planned, selection, superseded) for planned in plan.files]
+    files = [_settle_change(workspace, planned, history, source) for planned in files]
+    first_batch = use_history and not history.by_path and not superseded.ids
+    files, left = _first(files, selection, first_batch=first_batch)
+    files = inspect_files(workspace, files, plan.contract, source)
+    contract, files = grown(plan.contract, files, source)
+    if contract.added:
+        added_by(contract, live(ledger.batches(table)))  # refuses another type than before
+    files, warnings = _same_content(files, history, source.same_content)
+    warnings += [note for planned in files for note in _binding_notes(planned, source)]
+    warnings += [*evolution.notes(contract), *left]
+    return replace(plan, contract=contract, files=tuple(files), warnings=(*plan.warnings, *warnings))
+
+
+def refusals(plan: SourcePlan) -> list[SourceError]:
+    """Return why a run would refuse this plan: a changed file, or under `strict` a bad one."""
+    changed = plan.with_status("changed")
+    found = [SourceError(str(changed[0].reason), fix=changed[0].fix)] if changed else []
+    bad = plan.with_status("bad")
+    return [*found, _bad(bad)] if bad and plan.source.strict else found
+
+
 def _listed(
-    workspace: Workspace, target: Table, parameter: str, source: FileSource, history: History
+    workspace: Workspace,
+    target: Table,
+    parameter: str,
+    source: FileSource,
+    history: History,
+    *,
+    retry: bool = False,
 ) -> SourcePlan:
     listed = {file.path: file for pattern in source.patterns for file in workspace.files.list(pattern)}
-    files = tuple(_compared(listed[path], history.by_path.get(path)) for path in sorted(listed))
+    files = tuple(_compared(listed[path], history.by_path.get(path), retry=retry) for path in sorted(listed))
     warnings = []
     if not listed and not history.by_path:
         warnings.append(
@@ -141,14 +202,43 @@ def _listed(
     return SourcePlan(parameter, source, source.contract or target, files, tuple(warnings))
 
 
-def _compared(file: SourceFile, known: Input | None) -> PlannedFile:
+def _compared(file: SourceFile, known: Input | None, *, retry: bool) -> PlannedFile:
     if known is None:
         return PlannedFile(file, "new")
     if known.outcome == "loaded":
         return PlannedFile(file, "done" if known.version == file.version else "changed")
-    if known.version == file.version:
-        return PlannedFile(file, "skipped", known.reason)
+    if known.version == file.version and not retry:
+        return PlannedFile(file, "skipped", known.reason, fix="alur retry, once it can be loaded.")
     return PlannedFile(file, "new")  # a new version of a file that was only skipped has never been loaded
+
+
+def _asked_for(planned: PlannedFile, selection: Selection, superseded: Superseded) -> PlannedFile:
+    if planned.status not in ("new", "changed"):
+        return planned
+    reason = selection.leaves_out(planned.file)
+    if not superseded.wants_file(planned.file.path):
+        reason = "no input of the batch that is loaded anew"
+    return replace(planned, status="left_out", reason=reason) if reason else planned
+
+
+def _first(
+    files: Sequence[PlannedFile], selection: Selection, *, first_batch: bool
+) -> tuple[list[PlannedFile], list[str]]:
+    """Leave out what does not fit into one batch, and say how much is left out in all, and why."""
+    new = [planned.file for planned in files if planned.status == "new"]
+    fits, why = selection.first(new, first_batch=first_batch)
+    result = [
+        replace(planned, status="left_out", reason=why)
+        if planned.status == "new" and planned.file.path not in fits
+        else planned
+        for planned in files
+    ]
+    left = Counter(planned.reason for planned in result if planned.status == "left_out")
+    if len(left) > _LEFT_OUT_REASONS:
+        return result, [f"{plural(left.total(), 'file')} left for later runs."]
+    return result, [
+        f"{plural(count, 'file')} left for later runs: {reason}." for reason, count in left.items()
+    ]
 
 
 def _settle_change(
@@ -160,10 +250,11 @@ def _settle_change(
         return replace(planned, status="done", reason="touched, but its content is the same")
     if source.on_changed == "ignore":
         return replace(planned, status="done", reason="changed after it was loaded: ignored")
-    raise SourceError(
-        f"{planned.file.path} has changed since it was loaded.",
-        fix="Deliver corrections under a new name, or keep what was loaded with "
-        'files(.., on_changed="ignore").',
+    return replace(
+        planned,
+        reason=f"{planned.file.path} has changed since it was loaded.",
+        fix="Deliver corrections under a new name; or load the new version in place of the old one: alur replay, "
+        'with the batch that holds it; or keep what was loaded: files(.., on_changed="ignore").',
     )
 
 
@@ -235,7 +326,7 @@ def _same_content(
         if planned.status == "new":
             seen |= {content: planned.file.path for content in contents if content not in seen}
         if planned.status == "new" and twin is not None and policy == "skip":
-            planned = replace(planned, status="same_content", reason=f"same content as {twin}")
+            planned = replace(planned, status="same_content", reason=f"{SAME_CONTENT} {twin}")
         elif planned.status == "new" and twin is not None:
             warnings.append(f"{planned.file.path} has the same content as {twin}: both are loaded.")
         result.append(planned)
@@ -254,33 +345,37 @@ def _binding_notes(planned: PlannedFile, source: FileSource) -> list[str]:
     return notes
 
 
-def _refuse_bad(plan: SourcePlan) -> None:
-    bad = plan.with_status("bad")
-    if not bad:
-        return
+def _bad(bad: Sequence[PlannedFile]) -> SourceError:
     lines = [f"{planned.file.path}: {planned.reason}" for planned in bad[:10]]
     more = f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else ""
     files = "1 file cannot" if len(bad) == 1 else f"{len(bad)} files cannot"
-    raise SourceError(
+    return SourceError(
         f"{files} be loaded, so nothing is (strict):\n  " + "\n  ".join(lines) + more,
         fix=bad[0].fix or "Mend the files, or load the others with files(.., strict=False).",
     )
 
 
-def new_batches(ledger: Ledger, source: NewSource, target: str) -> list[Batch]:
-    """Return the upstream's live batches with rows that no sealed or committed batch of the target lists."""
+def new_batches(
+    ledger: Ledger, source: NewSource, target: str, *, superseded: Superseded = NOTHING
+) -> list[Batch]:
+    """Return the upstream's live batches with rows that no sealed or live batch of the target lists.
+
+    Of the target's batches those that are superseded do not count: what they had read was read again in their place,
+    and where that was rolled back it is new again.
+    """
     upstream = source.table.qualified_name
     batches = ledger.batches(target)
     inputs = ledger.inputs_by_batch(target)  # read after the batches: what is sealed has its inputs
+    holders = [*live(batches), *(batch for batch in batches if batch.state is State.SEALED)]
     taken = {
         item.version
-        for batch in batches
-        if batch.state in (State.SEALED, State.COMMITTED)
+        for batch in holders
+        if batch.id not in superseded.ids
         for item in inputs.get(batch.id, ())
         if item.kind == "batch" and item.key == upstream
     }
     return [
         batch
         for batch in live(ledger.batches(upstream))
-        if batch.id not in taken and batch.counts.get("rows", 0) > 0
+        if batch.id not in taken and batch.counts.get("rows", 0) > 0 and superseded.wants_batch(batch.id)
     ]

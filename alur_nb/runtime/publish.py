@@ -6,10 +6,11 @@ One decision a batch: before SEAL it can only be thrown away, after it only fini
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from alur_nb.runtime.ledger import Batch, Input, State
+from alur_nb.runtime.errors import LedgerError, StorageError
+from alur_nb.runtime.ledger import Batch, Input, State, live
 from alur_nb.runtime.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -53,17 +54,56 @@ def recover(workspace: Workspace, table: str) -> list[str]:
         # Its run may live, and have sealed it since it was read here: then it must be finished before any new plan.
         elif batch.state in (State.PLANNED, State.SEALED) and finish(workspace, table, batch.id):
             notes.append(f"Batch {batch.id} of a run that died was finished.")
-    staged = workspace.lake.staged_batches(table)
-    batches = workspace.ledger.batches(table)
-    # Only the newest can have died between COMMIT and cleaning: the run after it began with this very recovery.
-    newest = [batch for batch in batches if batch.state is State.COMMITTED][-1:]
-    for batch in batches:
-        # Aborted ones cleaned or not: a run may have gone on writing after it was aborted.
-        if batch.id in staged and (batch.state is State.ABORTED or batch in newest):
-            clean(workspace, batch)
+    _clean_dead(workspace, table)
     for note in notes:
         log.info("%s: %s", table, note)
     return notes
+
+
+def _clean_dead(workspace: Workspace, table: str) -> None:
+    """Delete what dead batches have left; one listing tells which have any, however many there are."""
+    staged = workspace.lake.staged_batches(table)
+    batches = workspace.ledger.batches(table)
+    alive = {batch.id for batch in live(batches)}
+    # Only the newest can have died between COMMIT and cleaning: the run after it began with this very recovery.
+    newest = max(alive, default=None)
+    for batch in batches:
+        if batch.state is State.ABORTED or batch.id == newest:
+            # Aborted ones cleaned or not: a run may have gone on writing after it was aborted.
+            if batch.id in staged:
+                clean(workspace, batch)
+        elif is_dead(batch, alive) and (batch.id in staged or not batch.cleaned):
+            take_out(workspace, batch)
+
+
+def is_dead(batch: Batch, alive: Collection[str]) -> bool:
+    """Whether the batch was shown once, and is rolled back or superseded now; `alive` are the ids of the live ones."""
+    return batch.state is State.ROLLED_BACK or (batch.state is State.COMMITTED and batch.id not in alive)
+
+
+def take_out(workspace: Workspace, batch: Batch) -> None:
+    """Delete a dead batch's rows and what shows them, then note it: a publisher that wakes later shows nothing."""
+    workspace.lake.clean(batch)
+    if not batch.cleaned:
+        workspace.ledger.mark_cleaned(batch.table, batch.id)
+
+
+def tidy(workspace: Workspace, committed: Batch) -> list[str]:
+    """Delete what a batch has left now that it is committed, and what it supersedes.
+
+    Returns a note where that failed: the rows are there, so the run did not fail, and the next one tidies.
+    """
+    try:
+        workspace.lake.discard(committed)
+        workspace.lake.forget_aborted(committed.table)
+        for batch_id in committed.supersedes:
+            old = workspace.ledger.batch(committed.table, batch_id)
+            if old is not None:
+                take_out(workspace, old)
+    except (StorageError, LedgerError) as error:
+        log.warning("%s: %s", committed.table, error)
+        return [f"What is no longer needed could not be deleted, the next run does it: {error.message}"]
+    return []
 
 
 def clean(workspace: Workspace, batch: Batch) -> None:

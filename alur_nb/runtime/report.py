@@ -24,6 +24,8 @@ class PipelineRun:
     table: str
     state: RunState
     batch_id: str | None = None
+    supersedes: tuple[str, ...] = ()
+    """The batches in whose place this one came."""
     rows: int = 0
     """Rows that were published."""
     rejected: int = 0
@@ -51,6 +53,7 @@ class PipelineRun:
             "table": self.table,
             "state": self.state,
             "batch_id": self.batch_id,
+            "supersedes": list(self.supersedes),
             "rows": self.rows,
             "rejected": self.rejected,
             "files": self.files,
@@ -80,6 +83,7 @@ class PipelineRun:
             head += f" from {self.files:,} file{'s' if self.files != 1 else ''}" if self.files else ""
             head += f", {self.rejected:,} rows rejected" if self.rejected else ""
             head += f", batch {self.batch_id}"
+            head += f" in place of {', '.join(self.supersedes)}" if self.supersedes else ""
         lines = [f"{head} ({self.duration_seconds:.1f} s)"]
         lines += [f"    rejected {count:,}: {reason}" for reason, count in self.reject_reasons.items()]
         lines += [f"    skipped {text}" for text in self.skipped_files]

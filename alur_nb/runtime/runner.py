@@ -7,69 +7,36 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime import publish
-from alur_nb.runtime.context import LoadCall, loading_by
+from alur_nb.runtime.calling import Event, RunContext, call
 from alur_nb.runtime.drops import drop_rules
 from alur_nb.runtime.engine import Engine
 from alur_nb.runtime.engine_spark import SparkEngine
 from alur_nb.runtime.errors import (
     CheckError,
-    ContractError,
-    DeclarationError,
     LedgerError,
     NotYetSupportedError,
-    RunCancelledError,
-    plural,
 )
 from alur_nb.runtime.ingest import OpenBatch
-from alur_nb.runtime.ledger import Input, Lease, live
-from alur_nb.runtime.load import source_for
+from alur_nb.runtime.ledger import Batch, Lease
 from alur_nb.runtime.owners import local_owner
-from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
-from alur_nb.runtime.plan import SourcePlan, new_batches, plan_source
+from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.selection import ALL_NEW, Selection
 from alur_nb.runtime.workspace import Workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    pass
 
 log = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """A step of a run, for progress: `started`, `planned`, `staged`, `published` or `ended`."""
-
-    pipeline: str
-    step: str
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RunContext:
-    """What all pipelines of one run share."""
-
-    workspace: Workspace
-    run_id: str
-    started_at: datetime
-    cancelled: threading.Event
-    tell: Callable[[Event], None]
-    engine: Engine
-
-    def refuse_cancelled(self) -> None:
-        """Raise RunCancelledError where the run was cancelled: Spark may have been between two jobs."""
-        if self.cancelled.is_set():
-            raise RunCancelledError(
-                "The run was cancelled.", fix="Nothing was published by this pipeline; run again."
-            )
 
 
 def run_pipelines(
@@ -81,8 +48,11 @@ def run_pipelines(
     cancelled: threading.Event | None = None,
     on_event: Callable[[Event], None] | None = None,
     engine: Engine | None = None,
+    selection: Selection = ALL_NEW,
 ) -> RunReport:
     """Run the named pipelines (default: all) in the DAG's order, each with its own batch on its own table.
+
+    `selection` holds for each of them: by default everything that is new.
 
     A failed pipeline skips what depends on it and nothing else; its error is in the report, never raised here.
     Raises DeclarationError for an unknown name or a cycle, before anything has run.
@@ -94,6 +64,7 @@ def run_pipelines(
         cancelled or threading.Event(),
         on_event or (lambda event: None),
         engine or SparkEngine(),
+        selection,
     )
     done: dict[str, PipelineRun] = {}
     for name in project.order(names):
@@ -145,7 +116,7 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
         )
         batch.drops = drop_rules(pipeline.expectations)
         try:
-            result = _call(run, pipeline, batch)
+            result = call(run, pipeline, batch)
             if batch.batch is None:
                 return PipelineRun(
                     pipeline.name, table, "nothing new", warnings=(*notes, *dict.fromkeys(batch.warnings))
@@ -162,16 +133,14 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
             raise
         publish.finish(workspace, table, sealed.id)
         run.tell(Event(pipeline.name, "published"))
-        workspace.lake.discard(sealed)
-        workspace.lake.forget_aborted(table)
-    return _loaded(pipeline, batch, sealed.counts, notes)
+        notes += publish.tidy(workspace, sealed)
+    return _loaded(pipeline, batch, sealed, notes)
 
 
-def _loaded(
-    pipeline: Pipeline, batch: OpenBatch, counts: Mapping[str, int], notes: Sequence[str]
-) -> PipelineRun:
+def _loaded(pipeline: Pipeline, batch: OpenBatch, sealed: Batch, notes: Sequence[str]) -> PipelineRun:
+    counts = sealed.counts
     skipped = tuple(f"{item.key}: {item.reason}" for item in batch.inputs if item.outcome == "skipped")
-    only_skipped = len(skipped) == len(batch.inputs)
+    only_skipped = len(skipped) == len(batch.inputs) and not sealed.supersedes
     return PipelineRun(
         pipeline.name,
         pipeline.target.qualified_name,
@@ -183,118 +152,9 @@ def _loaded(
         skipped_files=skipped,
         reject_reasons=batch.reject_reasons,
         checks=batch.checks,
+        supersedes=sealed.supersedes,
         warnings=(*notes, *dict.fromkeys(batch.warnings)),
     )
-
-
-def _call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | None:
-    """Plan and stage the declared sources, call the function, and return its frame; None where nothing is to load."""
-    plans = {
-        parameter: plan_source(run.workspace, pipeline.target, parameter, source)
-        for parameter, source in pipeline.sources.items()
-        if isinstance(source, FileSource)
-    }
-    upstream = {
-        parameter: new_batches(run.workspace.ledger, source, pipeline.target.qualified_name)
-        for parameter, source in pipeline.sources.items()
-        if isinstance(source, NewSource)
-    }
-    if plans or upstream:
-        fresh = any(plan.new for plan in plans.values()) or any(upstream.values())
-        if not fresh:
-            _note_skipped(batch, plans.values())
-            return None
-    inputs = [
-        Input("batch", source.table.qualified_name, found.id, found.counts.get("rows", 0))
-        for parameter, source in pipeline.sources.items()
-        if isinstance(source, NewSource)
-        for found in upstream[parameter]
-    ]
-    if inputs:
-        batch.plan(inputs)
-    run.tell(Event(pipeline.name, "planned", _planned_text(plans, inputs)))
-    # Not before: where nothing is new, Spark is not even started.
-    run.engine.begin(run.run_id, f"alur {pipeline.name}")
-    run.refuse_cancelled()
-    frames = {parameter: batch.stage_source(plan) for parameter, plan in plans.items()}
-    for parameter, source in pipeline.sources.items():
-        if isinstance(source, NewSource | TableSource):
-            table = source.table
-            found = upstream.get(parameter)
-            batches = live(run.workspace.ledger.batches(table.qualified_name)) if found is None else found
-            frames[parameter] = run.engine.read_batches(run.workspace.lake, table, batches)
-    return _called(run, pipeline, batch, {name: frames[name] for name in pipeline.sources})
-
-
-def _called(
-    run: RunContext, pipeline: Pipeline, batch: OpenBatch, frames: Mapping[str, DataFrame]
-) -> DataFrame | None:
-    calls = 0
-
-    def stage(call: LoadCall) -> DataFrame:
-        nonlocal calls
-        calls += 1
-        _refuse_mixed(pipeline, call)
-        plan = plan_source(
-            run.workspace,
-            pipeline.target,
-            "load_to_bronze",
-            source_for(call),
-            use_history=call.enable_idempotency,
-        )
-        if not call.enable_idempotency:
-            batch.warnings.append(
-                "enable_idempotency=False: files were loaded whether or not they had been before"
-            )
-        return batch.stage_source(plan, exclude=call.exclude_metadata, custom=call.custom_metadata)
-
-    with loading_by(stage):
-        result = pipeline.function(**frames)
-    if not run.engine.is_frame(result):
-        raise ContractError(
-            f"Pipeline `{pipeline.name}` returned {type(result).__name__}, not a DataFrame.",
-            fix="End the function with `return frame`.",
-        )
-    if calls == 0 and batch.batch is None:
-        _plan_extract(run, pipeline, batch)
-    if batch.batch is None or (calls and not batch.stages):
-        return None
-    return result
-
-
-def _plan_extract(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> None:
-    """Plan a pipeline without sources: its one input is this run, so a retry of the same run loads nothing."""
-    if pipeline.sources:
-        raise DeclarationError(
-            f"Pipeline `{pipeline.name}` would append all of its tables again in every run.",
-            fix="Read one of them with new(Table), or give the target a primary_key (silver), or overwrite (gold).",
-        )
-    ledger, table = run.workspace.ledger, pipeline.target.qualified_name
-    for known in live(ledger.batches(table)):
-        if any(item.kind == "run" and item.key == run.run_id for item in ledger.inputs(table, known.id)):
-            return
-    batch.plan([Input("run", run.run_id, run.run_id)])
-    batch.warnings.append("an extract has no source to compare with: every run appends what it returns")
-
-
-def _note_skipped(batch: OpenBatch, plans: Iterable[SourcePlan]) -> None:
-    """Record files that are to be skipped, so that the next run need not look into them again."""
-    for plan in plans:
-        batch.plan_source(plan)
-
-
-def _refuse_mixed(pipeline: Pipeline, call: LoadCall) -> None:
-    if any(isinstance(source, FileSource) for source in pipeline.sources.values()):
-        raise DeclarationError(
-            f"Pipeline `{pipeline.name}` has a files(..) source and calls load_to_bronze: both are the stage.",
-            fix="Use one of them; several files(..) sources may stand side by side.",
-        )
-    if call.target.qualified_name != pipeline.target.qualified_name:
-        raise DeclarationError(
-            f"load_to_bronze(target={call.target.class_name}) in pipeline `{pipeline.name}`, which writes "
-            f"{pipeline.target.qualified_name}.",
-            fix=f"Use target={pipeline.target.class_name}; other columns to read are said by contract=.",
-        )
 
 
 def refuse_later(pipeline: Pipeline) -> None:
@@ -305,12 +165,6 @@ def refuse_later(pipeline: Pipeline) -> None:
             "silver, gold and Iceberg tables come with a later release.",
             fix="Write into a BronzeTable for now; the declaration itself is checked already.",
         )
-
-
-def _planned_text(plans: Mapping[str, SourcePlan], inputs: Sequence[Input]) -> str:
-    files = sum(len(plan.new) for plan in plans.values())
-    parts = [plural(files, "new file")] if plans else []
-    return ", ".join([*parts, plural(len(inputs), "new batch")] if inputs else parts)
 
 
 @contextlib.contextmanager

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 
 from tests.crash import schedules
 from tests.crash.rollback import rollbacks
 from tests.crash.schedules import Tally, play_all
+from tests.crash.superseding import anew, beside
 from tests.crash.world import World
 from tests.crash.world_aws import AwsWorld
 
@@ -18,10 +20,13 @@ KINDS = {
     "handovers": schedules.handovers,
     "pairs": schedules.pairs,
     "rollbacks": rollbacks,
+    "anew": anew,
+    "beside": beside,
 }
 
 
 def main(names: list[str]) -> None:
+    logging.disable()  # each fault is told in a warning
     for world in (World, AwsWorld):
         sys.stdout.write(
             f"{world.__name__}: {len(schedules.clean_trace(world, schedules.ALL))} steps in a run\n"

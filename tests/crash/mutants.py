@@ -11,11 +11,12 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from alur_nb.runtime import ingest, lake_glue, ledger_dynamo, ledger_sqlite, publish
+from alur_nb.runtime import ingest, lake_glue, ledger_dynamo, ledger_sqlite, publish, rollback, supersede
 from alur_nb.runtime.errors import LedgerError
 from tests.crash import world
 from tests.crash.rollback import rollbacks
 from tests.crash.schedules import MakeWorld, Playable, likely
+from tests.crash.superseding import anew
 from tests.crash.world import World
 from tests.crash.world_aws import AwsWorld
 
@@ -127,7 +128,7 @@ ON_AWS = (
     ),
 )
 # Of the code that all stores share: tried on both.
-SHARED = (
+SHARED: tuple[tuple[Any, ...], ...] = (
     (
         "recover before plan",
         publish,
@@ -159,17 +160,45 @@ SHARED = (
         "    workspace.lake.discard(batch)\n    if not workspace",
     ),
     (
+        "a rollback looks at the lease of every table downstream",
+        rollback,
+        "roll_back",
+        "[leases[name] for name in below]",
+        "[leases[batch.table]]",
+        rollbacks,
+    ),
+    (
+        "what has read a superseded batch is superseded",
+        supersede,
+        "_stale",
+        "batch.state in (State.COMMITTED, State.ROLLED_BACK)",
+        "batch.state is State.ROLLED_BACK",
+        anew,
+    ),
+    (
+        "dead batches are cleaned by whoever runs next",
+        publish,
+        "_clean_dead",
+        "(batch.id in staged or not batch.cleaned)",
+        "False",
+        rollbacks,
+    ),
+    (
         "the janitor's states",
         publish,
-        "recover",
-        "(batch.state is State.ABORTED or batch in newest)",
+        "_clean_dead",
+        "batch.state is State.ABORTED or batch.id == newest",
         "True",
     ),
 )
 MUTANTS = (
     *ON_SQLITE,
     *(replace(mutant, world=AwsWorld) for mutant in ON_AWS),
-    *(Mutant(*mutant, world=make) for mutant in SHARED for make in (World, AwsWorld)),
+    *(
+        Mutant(*mutant[:5], world=make, schedules=mutant[5] if len(mutant) > 5 else likely)
+        for mutant in SHARED
+        for make in (World, AwsWorld)
+    ),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.selection import ALL_NEW, Selection
 from tests.crash.rows import parse
 from tests.crash.worker import Kind, step
 from tests.crash.world import World
@@ -22,7 +23,7 @@ class OriginalWorld(World):
         self.processed: set[str] = set()
         self.table: list[dict[str, Any]] = []
 
-    def body(self, names: Iterable[str] | None = None) -> Callable[[], Any]:
+    def body(self, names: Iterable[str] | None = None, selection: Selection = ALL_NEW) -> Callable[[], Any]:
         """Return a run of the original's."""
 
         def run() -> RunReport:

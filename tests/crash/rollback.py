@@ -1,46 +1,26 @@
-"""A rollback while a run that everybody believes dead wakes up: an operator over the real ledger and lake.
-
-The package has no rollback command yet: `roll_back` is the place where it goes, and the schedules stay. An operator
-that dies is not played, as recovery does not clean what was rolled back before that command comes.
-"""
+"""A rollback while a run that everybody believes dead wakes up, and one that dies itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from alur_nb.runtime import publish
+from alur_nb.runtime import rollback
 from alur_nb.runtime.errors import LedgerError
-from alur_nb.runtime.ledger import Batch, Lease, live
+from alur_nb.runtime.ledger import live
 from tests.crash.schedules import INGEST, MakeWorld, clean_trace, prepare
 from tests.crash.worker import Kind
-from tests.crash.world import COPIES, ORDERS, Violation, World
-
-OPERATOR = "operator/1/1"
+from tests.crash.world import ORDERS, PROJECT, Violation, World
 
 
 def roll_back(world: World) -> Callable[[], None]:
     """Return what the operator does: roll the newest batch of the orders back, and first the copies of it."""
-    ledger, lake = world.workspace.ledger, world.workspace.lake
 
     def body() -> None:
+        newest = [batch.id for batch in live(world.workspace.ledger.batches(ORDERS))[-1:]]
         with suppress(LedgerError):  # another run has taken a lease over: the operator would start over
-            leases = {table: ledger.acquire(table, OPERATOR) for table in (ORDERS, COPIES)}
-            for table in leases:
-                publish.recover(world.workspace, table)
-            for batch in live(ledger.batches(ORDERS))[-1:]:
-                for copy in live(ledger.batches(COPIES)):
-                    if batch.id in {item.version for item in ledger.inputs(COPIES, copy.id)}:
-                        take_back(copy, [leases[COPIES]])
-                take_back(batch, list(leases.values()))
-            for lease in leases.values():
-                ledger.release(lease)
-
-    def take_back(batch: Batch, leases: Sequence[Lease]) -> None:
-        ledger.roll_back(batch, leases)
-        lake.clean(batch)
-        ledger.mark_cleaned(batch.table, batch.id)
+            rollback.roll_back(world.workspace, PROJECT, PROJECT.table(ORDERS), newest, cascade=True)
 
     return body
 
@@ -54,6 +34,8 @@ class Rollback:
     """Steps of the operator's before the sleeper wakes."""
     wakes: int
     """Steps of the sleeper's before the operator goes on."""
+    dies: bool = False
+    """The operator never goes on: whoever runs next ends what it has begun."""
 
     def play(self, world: World) -> None:
         """Play it in a fresh world; raises Violation."""
@@ -63,6 +45,8 @@ class Rollback:
             world.run()
             operator = world.start(body=roll_back(world)).advance(self.cleaned)
             world.check()
+            if self.dies:
+                operator.kill()
             for worker, steps in ((sleeper, self.wakes), (operator, None), (sleeper, None)):
                 worker.advance(*([steps] if steps else []))
                 world.check()
@@ -71,7 +55,27 @@ class Rollback:
             raise Violation(f"{violation}\n  schedule: {self}") from None
 
 
-def rollbacks(make: MakeWorld) -> Iterator[Rollback]:
+@dataclass(frozen=True)
+class Read:
+    """A run reads the batch that is to be taken back, from its begin to its end, while the operator stands."""
+
+    stands: int
+
+    def play(self, world: World) -> None:
+        """Play it in a fresh world; raises Violation."""
+        prepare(world)
+        world.run(names=INGEST)
+        try:
+            operator = world.start(body=roll_back(world)).advance(self.stands)
+            world.run(names=("copy_orders",))
+            operator.advance()
+            world.check()
+            world.settle()
+        except Violation as violation:
+            raise Violation(f"{violation}\n  schedule: {self}") from None
+
+
+def rollbacks(make: MakeWorld) -> Iterator[Rollback | Read]:
     """The sleeper before every step from SEAL on, the operator before every step of its own."""
     trace = clean_trace(make, INGEST)
     writes = [at for at, (name, kind) in enumerate(trace) if kind is not Kind.READ and "staged" not in name]
@@ -80,7 +84,10 @@ def rollbacks(make: MakeWorld) -> Iterator[Rollback]:
         world.run()
         operator = world.start(body=roll_back(world)).advance()
         steps = len(operator.trace)
+    for stands in range(1, steps + 1):
+        yield Read(stands)
     for sleeps in writes[2:]:
         for cleaned in range(1, steps + 1):
             for wakes in (1, 2, 4):
                 yield Rollback(sleeps, cleaned, wakes)
+            yield Rollback(sleeps, cleaned, wakes=2, dies=True)

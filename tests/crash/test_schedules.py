@@ -11,13 +11,12 @@ from alur_nb.runtime.ledger import State
 from tests.crash import schedules
 from tests.crash.rollback import rollbacks
 from tests.crash.schedules import INGEST, MakeWorld, Playable, Schedule, Tally, clean_trace, play_all, prepare
+from tests.crash.superseding import anew, beside
 from tests.crash.worker import Fault, Kind, What
 from tests.crash.world import ORDERS, Violation, World
 from tests.crash.world_aws import AwsWorld
 
 WORLDS: list[MakeWorld] = [World, AwsWorld]
-# `python -m tests.crash` plays all of them, in about a quarter of an hour.
-EVERY = 4
 
 
 @pytest.mark.parametrize("world", WORLDS)
@@ -33,11 +32,24 @@ def test_two_live_runs_that_meet_where_it_matters(world: MakeWorld) -> None:
     assert play_all(world, schedules.crossroads(world), Tally("crossroads")).schedules > 50
 
 
+# `make test-crash` plays all of them.
 @pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
-@pytest.mark.parametrize("kind", [schedules.pairs, schedules.overlaps, schedules.handovers, rollbacks])
-def test_every_fourth_of_the_many(world: MakeWorld, kind: Callable[[MakeWorld], Iterator[Playable]]) -> None:
-    found = islice(kind(world), 0, None, EVERY)
+@pytest.mark.parametrize(
+    ("kind", "every"),
+    [
+        (schedules.pairs, 4),
+        (schedules.overlaps, 4),
+        (schedules.handovers, 4),
+        (rollbacks, 5),
+        (anew, 3),
+        (beside, 11),
+    ],
+)
+def test_some_of_the_many(
+    world: MakeWorld, kind: Callable[[MakeWorld], Iterator[Playable]], every: int
+) -> None:
+    found = islice(kind(world), 0, None, every)
     assert play_all(world, found, Tally(kind.__name__)).schedules > 100
 
 

@@ -15,6 +15,7 @@ from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.runner import run_pipelines
+from alur_nb.runtime.selection import ALL_NEW, Selection
 from alur_nb.runtime.settings import Environment, Settings
 from alur_nb.runtime.workspace import Workspace
 from tests.crash.rows import FolderStore, MemoryFiles, RowEngine, Rows, parse
@@ -145,10 +146,10 @@ class World:
         lines += [f"n{i},x{i}" if permuted else f"x{i},n{i}" for i in range(ids.stop, self._ids)]
         self.files.land(path, "\n".join(["note,id" if permuted else "id,note", *lines, ""]))
 
-    def body(self, names: Iterable[str] | None = None) -> Callable[[], Any]:
+    def body(self, names: Iterable[str] | None = None, selection: Selection = ALL_NEW) -> Callable[[], Any]:
         """Return what a worker does: a whole run of these pipelines, the real code."""
         chosen = list(names) if names is not None else None
-        return lambda: run_pipelines(self.workspace, PROJECT, chosen, engine=self.engine)
+        return lambda: run_pipelines(self.workspace, PROJECT, chosen, engine=self.engine, selection=selection)
 
     def run(
         self,
@@ -156,9 +157,10 @@ class World:
         *,
         names: Iterable[str] | None = None,
         meanwhile: Callable[[What], object] = lambda what: None,
+        selection: Selection = ALL_NEW,
     ) -> Worker:
         """Let one worker do a run with these faults, and look at the world as it leaves it."""
-        worker = Worker(self.clock, self.body(names), faults, meanwhile).run()
+        worker = Worker(self.clock, self.body(names, selection), faults, meanwhile).run()
         self.check()
         return worker
 
@@ -203,6 +205,14 @@ class World:
             paths = Counter(key for key, _ in loaded) if table == ORDERS else Counter()
             if twice or any(count > 1 for count in paths.values()):
                 self._fail(f"{table} has taken in more than once: {twice or paths}")
+        self._check_upstream()
+
+    def _check_upstream(self) -> None:
+        """A live batch may list one that was superseded, until the next plan; one that was taken back, never."""
+        states = {batch.id: batch.state for batch in self.ledger.batches(ORDERS)}
+        for item in self._loaded(COPIES):
+            if states[item.version] is State.ROLLED_BACK:
+                self._fail(f"{COPIES} holds rows of batch {item.version}, which was rolled back")
 
     def _check_moves(self, table: str, states: dict[str, State]) -> None:
         """A batch moves as the protocol says: what is SEALED is never thrown away, what is dead never comes back."""

@@ -6,8 +6,9 @@ import pytest
 from pyspark.sql import DataFrame
 
 from alur_nb import BronzeTable, IntegerField, files, pipeline, read
+from alur_nb.runtime.calling import Event
 from alur_nb.runtime.project import Project
-from alur_nb.runtime.runner import Event, run_pipelines
+from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 

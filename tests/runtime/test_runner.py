@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from alur_nb import BronzeTable, IntegerField, files, new, pipeline
+from alur_nb.runtime.calling import Event
 from alur_nb.runtime.project import Project
-from alur_nb.runtime.runner import Event, run_pipelines
+from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 
