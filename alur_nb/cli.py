@@ -8,16 +8,16 @@ import logging
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from alur_nb import __version__
-from alur_nb.authoring import rejects
+from alur_nb import cli_parser
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.project import Project, use_project
-from alur_nb.runtime.settings import LOCAL, load_settings
+from alur_nb.runtime.settings import load_settings
 
 if TYPE_CHECKING:
     from alur_nb.runtime.calling import Event
+    from alur_nb.runtime.report import RunReport
 
 OK, FAILED, USAGE = 0, 1, 2
 
@@ -26,64 +26,16 @@ Command = Callable[[argparse.Namespace], int]
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors of ours are told in words on stderr, never as a traceback."""
-    options = _parser().parse_args(argv)
+    options = cli_parser.build().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    command: Command = options.command
     try:
-        return command(options)
+        return _COMMANDS[options.command](options)
     except AlurError as error:
         _tell(f"error: {error}", stream="stderr")
         return FAILED
     except KeyboardInterrupt:
         _tell("cancelled: nothing more was published", stream="stderr")
         return FAILED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="alur", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--version", action="version", version=f"alur-nb {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    init = _command(commands, "init", _init, "lay out a new project in a folder of its own")
-    init.add_argument("name", metavar="NAME")
-    check = _command(
-        commands, "check", _check, "check names, contracts, the DAG and crons", aliases=["validate"]
-    )
-    listing = _command(commands, "list", _list, "list the tables and the pipelines")
-    preview = _command(
-        commands, "preview", _preview, "show what a run would do, from samples; writes nothing"
-    )
-    preview.add_argument("name", metavar="NAME")
-    preview.add_argument("-n", "--rows", type=int, default=20, help="rows to show (20)")
-    preview.add_argument("--sample", type=int, default=10_000, metavar="ROWS", help="rows to read (10,000)")
-    preview.add_argument("--files", type=int, default=3, metavar="N", help="files to read the head of (3)")
-    run = _command(commands, "run", _run, "run a pipeline, or all, on the embedded lake")
-    run.add_argument("name", metavar="NAME", nargs="?")
-    run.add_argument("--all", action="store_true", help="every pipeline, in the DAG's order")
-    run.add_argument("--upstream", action="store_true", help="with the pipelines that it depends on")
-    run.add_argument("--downstream", action="store_true", help="with the pipelines that depend on it")
-    run.add_argument("--env", default=LOCAL, help="environment (local)")
-    rejected = _command(commands, "rejects", _rejects, "show the rejected rows of a table, and why")
-    rejects.add_arguments(rejected)
-    export = _command(commands, "export", _export, "write Glue job scripts and Terraform")
-    export.add_argument("notebook", metavar="NOTEBOOK", nargs="?", type=Path)
-    export.add_argument("--env", help="environment (the only one, or the project's default)")
-    export.add_argument("--out", type=Path, help="folder of the bundle (./bundle)")
-    export.add_argument(
-        "--check", action="store_true", help="compare with what is on disk; 1 where it differs"
-    )
-    for reading in (check, listing, preview, run, rejected, export):
-        reading.add_argument("--json", action="store_true", help="print JSON")
-    return parser
-
-
-def _command(
-    commands: Any, name: str, function: Command, text: str, aliases: Sequence[str] = ()
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text, aliases=aliases, allow_abbrev=False
-    )
-    parser.set_defaults(command=function)
-    return parser
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -134,20 +86,108 @@ def _run(options: argparse.Namespace) -> int:
             options.env,
             upstream=options.upstream,
             downstream=options.downstream,
+            since=options.since,
+            until=options.until,
+            files=options.files,
+            max_files=options.max_files,
+            full=options.full,
+            drop_missing=options.drop_missing,
             project=project,
             on_event=None if options.json else _tell_event,
         )
+    return _reported(options, report)
+
+
+def _retry(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import operate
+
+    project, tell = _declared(), None if options.json else _tell_event
+    with use_project(project):
+        report = operate.run(options.name, retry=True, project=project, on_event=tell)
+    return _reported(options, report)
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import operate
+
+    project, tell = _declared(), None if options.json else _tell_event
+    with use_project(project):
+        report = operate.replay(
+            options.name, options.batch, drop_missing=options.drop_missing, project=project, on_event=tell
+        )
+    return _reported(options, report)
+
+
+def _reported(options: argparse.Namespace, report: RunReport) -> int:
     _show(options, report.to_dict(), str(report))
     return OK if report.ok else FAILED
 
 
+def _plan(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import planning
+
+    project = _declared()
+    with use_project(project):
+        report = planning.plan(project, options.name, shown=options.rows, env=options.env)
+    _show(options, report.to_dict(), str(report))
+    return FAILED if report.refusals else OK
+
+
+def _history(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import history
+
+    report = history.history(_declared(), options.name, last=options.last, env=options.env)
+    _show(options, report.to_dict(), str(report))
+    return OK
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import rolling_back
+
+    report = rolling_back.rollback(
+        _declared(), options.name, options.batch, cascade=options.cascade, env=options.env
+    )
+    _show(options, report.to_dict(), str(report))
+    return OK
+
+
+def _fsck(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import fsck
+
+    report = fsck.fsck(_declared(), options.name, repair=options.repair, env=options.env)
+    _show(options, report.to_dict(), str(report))
+    return OK if report.ok else FAILED
+
+
+def _reset(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import rolling_back
+
+    project = _declared()
+    if not options.yes and not _sure(
+        f"Take everything back that {options.name} holds? Its files stay. [y/N] "
+    ):
+        _tell("Nothing was done.", stream="stderr")
+        return FAILED
+    report = rolling_back.reset(project, options.name, env=options.env, cascade=options.cascade)
+    _show(options, report.to_dict(), str(report))
+    return OK
+
+
+def _sure(question: str) -> bool:
+    """Ask; without a terminal the answer is no."""
+    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
+
+
 def _rejects(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import rejects
+
     report = rejects.rejects(
         _declared(),
         options.name,
         last=options.last,
         rows=0 if options.count else options.rows,
         csv_file=options.csv,
+        env=options.env,
     )
     _show(options, report.to_dict(), str(report))
     return OK
@@ -170,6 +210,24 @@ def _differences(differing: Sequence[str]) -> str:
         return "The bundle on disk is what the notebook gives."
     lines = "\n".join(f"  {name}" for name in differing)
     return f"The bundle on disk differs from what the notebook gives:\n{lines}\nNext: alur export"
+
+
+_COMMANDS: dict[str, Command] = {
+    "init": _init,
+    "check": _check,
+    "list": _list,
+    "preview": _preview,
+    "run": _run,
+    "retry": _retry,
+    "replay": _replay,
+    "plan": _plan,
+    "history": _history,
+    "rejects": _rejects,
+    "rollback": _rollback,
+    "fsck": _fsck,
+    "reset": _reset,
+    "export": _export,
+}
 
 
 def _declared() -> Project:

@@ -12,6 +12,7 @@ import boto3
 from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
+PAGE = 50  # GetPartitions may return fewer than it could at any time
 LIMITS = {"BatchCreatePartition": 100, "BatchGetPartition": 1000, "BatchDeletePartition": 25}
 
 _MODEL = boto3.session.Session().client("glue", region_name="us-east-1").meta.service_model
@@ -85,6 +86,14 @@ class StrictGlue:
         cut = max(1, len(keys) - self.unprocessed)
         found = [there[tuple(key["Values"])] for key in keys[:cut] if tuple(key["Values"]) in there]
         return {"Partitions": found, "UnprocessedKeys": keys[cut:]}
+
+    def get_partitions(self, **request: Any) -> dict[str, Any]:
+        self._check("GetPartitions", request)
+        key = (request["DatabaseName"], request["TableName"])
+        self._table(key, "GetPartitions")
+        found, start = list(self.partitions[key].values()), int(request.get("NextToken", 0))
+        more = {"NextToken": str(start + PAGE)} if len(found) > start + PAGE else {}
+        return {"Partitions": found[start : start + PAGE], **more}
 
     def batch_delete_partition(self, **request: Any) -> dict[str, Any]:
         self._check("BatchDeletePartition", request, request["PartitionsToDelete"])

@@ -8,12 +8,14 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
+from alur_nb.runtime.selection import Selection, day
 from alur_nb.runtime.settings import LOCAL, Settings, load_settings
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.preview import Preview
     from alur_nb.runtime.calling import Event
 
-Selection = str | Sequence[str] | Callable[..., object]
+Names = str | Sequence[str] | Callable[..., object]
 """A pipeline's name, several, or `all` (the builtin, or the word)."""
 
 
@@ -66,15 +68,18 @@ class CheckReport:
 
 
 def run(
-    name: Selection = builtins.all,
+    name: Names = builtins.all,
     env: str = LOCAL,
     *,
     upstream: bool = False,
     downstream: bool = False,
-    since: str | None = None,
-    until: str | None = None,
-    files: str | None = None,
+    since: str | date | None = None,
+    until: str | date | None = None,
+    files: str | Sequence[str] = (),
+    max_files: int | None = None,
     full: bool = False,
+    drop_missing: bool = False,
+    retry: bool = False,
     project: Project | None = None,
     workspace: Workspace | None = None,
     run_id: str | None = None,
@@ -83,15 +88,21 @@ def run(
 ) -> RunReport:
     """Run one pipeline, several, or `all`, each loading only what its table has not taken in yet.
 
+    `since` and `until` are days, both included, `files` globs over files' paths, `max_files` takes the oldest; what
+    is left out stays pending. `full` loads everything in place of what is there, `retry` also the skipped files.
+
     A failed pipeline is in the report, and skips what depends on it; raises DeclarationError for an unknown name
-    or a cycle, SettingsError for an unknown environment, NotYetSupportedError for `since`, `until`, `files`, `full`.
+    or a cycle, SettingsError for an unknown environment or for options that contradict each other.
     """
-    for option, value in (("since", since), ("until", until), ("files", files), ("full", full)):
-        if value:
-            raise NotYetSupportedError(
-                f"run({option}=..) comes with a later release.",
-                fix="Leave it out: new files are loaded, once.",
-            )
+    selection = Selection(
+        full=full,
+        drop_missing=drop_missing,
+        retry=retry,
+        since=_day(since),
+        until=_day(until),
+        files=(files,) if isinstance(files, str) else tuple(files),
+        max_files=max_files,
+    )
     from alur_nb.runtime.runner import run_pipelines
 
     known = project or current_project()
@@ -103,12 +114,46 @@ def run(
     place = workspace or open_workspace()
     names = selected(known, name, upstream=upstream, downstream=downstream)
     return run_pipelines(
-        place, known, names, run_id=run_id or uuid.uuid4().hex, cancelled=cancelled, on_event=on_event
+        place,
+        known,
+        names,
+        run_id=run_id or uuid.uuid4().hex,
+        cancelled=cancelled,
+        on_event=on_event,
+        selection=selection,
     )
 
 
+def replay(
+    table: str,
+    batch: str,
+    *,
+    drop_missing: bool = False,
+    project: Project | None = None,
+    workspace: Workspace | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> RunReport:
+    """Load the inputs of one batch again, in its place: after the declaration was mended, or a file corrected.
+
+    `table` is a table or the pipeline that writes it, `batch` an id or its number. Raises DeclarationError for an
+    unknown table, LedgerError for an unknown batch; a batch that cannot be replayed is in the report.
+    """
+    from alur_nb.authoring.batch_names import batch_named, pipeline_named
+    from alur_nb.runtime.runner import run_pipelines
+
+    known, place = project or current_project(), workspace or open_workspace()
+    pipeline = pipeline_named(known, table)
+    found = batch_named(place.ledger, pipeline.target, batch)
+    selection = Selection(replay=found.id, drop_missing=drop_missing)
+    return run_pipelines(place, known, [pipeline.name], on_event=on_event, selection=selection)
+
+
+def _day(value: str | date | None) -> date | None:
+    return day(value) if isinstance(value, str) else value
+
+
 def selected(
-    project: Project, name: Selection, *, upstream: bool = False, downstream: bool = False
+    project: Project, name: Names, *, upstream: bool = False, downstream: bool = False
 ) -> tuple[str, ...]:
     """Return the pipelines that a name, several names or `all` stand for, in the DAG's order."""
     if name is builtins.all or name == "all":

@@ -20,7 +20,7 @@ ContractState = Literal["in files", "read as null", "refused", "extra, ignored",
 ResultState = Literal["ok", "cast", "missing", "surplus", "differs", "set by the writer"]
 Outcome = Literal["passed", "failed", "open"]
 
-STATUSES: tuple[Status, ...] = ("new", "changed", "done", "skipped", "same_content", "bad")
+STATUSES: tuple[Status, ...] = ("new", "changed", "done", "skipped", "same_content", "bad", "left_out")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 from alur_nb.authoring.preview_facts import SourcePreview, State
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_sources import Sampler, as_new
+from alur_nb.runtime import supersede
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.drops import kept_rows
-from alur_nb.runtime.errors import ContractError, DeclarationError
+from alur_nb.runtime.errors import ContractError, DeclarationError, plural
 from alur_nb.runtime.evolution import with_added
 from alur_nb.runtime.lake import quoted, read_rows
 from alur_nb.runtime.ledger import Batch, live
@@ -23,6 +24,7 @@ from alur_nb.runtime.plan import SourcePlan, new_batches
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.result import conform
 from alur_nb.runtime.runner import refuse_later
+from alur_nb.runtime.selection import ALL_NEW
 from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:
@@ -87,6 +89,8 @@ class _Looked:
     plans: Mapping[str, SourcePlan]
     batches: Mapping[str, list[Batch]]
     pending: Mapping[str, tuple[Rehearsed, ...]]
+    supersedes: bool
+    """Whether a run would load batches anew, with or without anything new."""
 
     @property
     def decides(self) -> bool:
@@ -97,8 +101,10 @@ class _Looked:
     def fresh(self) -> bool:
         """Whether a run would find something new."""
         news = [name for name, source in self.pipeline.sources.items() if isinstance(source, NewSource)]
-        return any(plan.new for plan in self.plans.values()) or any(
-            self.batches[name] or self.pending[name] for name in news
+        return (
+            self.supersedes
+            or any(plan.new for plan in self.plans.values())
+            or any(self.batches[name] or self.pending[name] for name in news)
         )
 
 
@@ -168,17 +174,20 @@ class Rehearsal:
         pending: dict[str, tuple[Rehearsed, ...]] = {}
         # The first `new` drives the pipeline; what is joined to it is wanted whole, so that its rows find partners.
         driving = next((name for name, s in pipeline.sources.items() if isinstance(s, NewSource)), None)
+        ledger = self.sampler.workspace.ledger
+        replaced = supersede.chosen(ledger, pipeline, ALL_NEW)
+        self.notes += replaced.notes
         for name, source in pipeline.sources.items():
             if isinstance(source, FileSource):
-                plans[name] = self.sampler.plan(pipeline.target, name, source)
+                plans[name] = self.sampler.plan(pipeline.target, name, source, replaced)
                 continue
             pending[name] = self._upstream(source.table, whole=whole or name != driving)
             if isinstance(source, NewSource):
-                ledger = self.sampler.workspace.ledger
-                batches[name] = new_batches(ledger, source, pipeline.target.qualified_name)
+                target = pipeline.target.qualified_name
+                batches[name] = new_batches(ledger, source, target, superseded=replaced)
             else:
                 batches[name] = self._live(source.table)
-        return _Looked(pipeline, plans, batches, pending)
+        return _Looked(pipeline, plans, batches, pending, bool(replaced.ids))
 
     def _live(self, table: Table) -> list[Batch]:
         return [
@@ -255,7 +264,10 @@ class Rehearsal:
                 fix=f"Use target={pipeline.target.class_name}; other columns to read are said by contract=.",
             )
         plan = self.sampler.plan(call.target, load_to_bronze.__name__, source_for(call))
-        if not call.enable_idempotency:
+        if call.force_reprocess:
+            plan = as_new(plan)
+            self._note_force(call.target, plan)
+        elif not call.enable_idempotency:
             plan = as_new(plan)
             self.notes.append(
                 "enable_idempotency=False: files are loaded whether or not they had been before."
@@ -268,6 +280,12 @@ class Rehearsal:
             custom=call.custom_metadata,
             exclude=call.exclude_metadata,
         )
+
+    def _note_force(self, target: Table, plan: SourcePlan) -> None:
+        paths = {planned.file.path for planned in plan.files}
+        ids = supersede.holding(self.sampler.workspace.ledger, target.qualified_name, paths)
+        place = f", in place of {plural(len(ids), 'batch')}: {', '.join(sorted(ids))}" if ids else ""
+        self.notes.append(f"force_reprocess=True: all files are loaded{place}.")
 
     def rows_of(self, table: Table) -> DataFrame:
         """Return the rows that a check finds in a table when its run comes: committed, and still to be written."""

@@ -20,6 +20,7 @@ from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.plan import PlannedFile, SourcePlan, grown, inspect_file, list_source, read_history
 from alur_nb.runtime.result import with_metadata
+from alur_nb.runtime.supersede import NOTHING, Superseded
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
 
@@ -53,13 +54,16 @@ class Sampler:
     kept: list[DataFrame] = field(default_factory=list)
     heads: int = 0
 
-    def plan(self, target: Table, parameter: str, source: FileSource) -> SourcePlan:
+    def plan(
+        self, target: Table, parameter: str, source: FileSource, superseded: Superseded = NOTHING
+    ) -> SourcePlan:
         """List the source; without opening a file, a changed one cannot be told from a touched one.
 
         Raises SourceError where a folder does not exist, LedgerError where the ledger cannot be read.
         """
         listing = _CappedFiles(self.workspace.files)
-        plan = list_source(replace(self.workspace, files=listing), target, parameter, source)
+        place = replace(self.workspace, files=listing)
+        plan = list_source(place, target, parameter, source, superseded=superseded)
         self.capped = self.capped or bool(listing.capped)
         self.notes += [
             f"`{pattern}` matches {found:,} files; the {LISTING_CAP:,} newest were compared with the ledger."

@@ -16,7 +16,7 @@ WIDTH = 100
 _SHOWN_FILES = 10
 _CELL_WIDTH = 32
 # What needs a look comes first, where not all files are shown.
-_BY_CONCERN: tuple[Status, ...] = ("bad", "changed", "same_content", "new", "skipped", "done")
+_BY_CONCERN: tuple[Status, ...] = ("bad", "changed", "same_content", "new", "skipped", "left_out", "done")
 
 
 def to_text(preview: Preview) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.batch_names import table_named
 from alur_nb.runtime.errors import SettingsError, plural
 from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.reading import last_batch, read_rejects
-from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -71,17 +70,6 @@ class RejectsReport:
         return str(self)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's options."""
-    parser.add_argument("name", metavar="NAME", help="a table, or the pipeline that writes it")
-    parser.add_argument(
-        "--last", action="store_true", help="of the last batch alone, also where it was aborted"
-    )
-    parser.add_argument("--count", action="store_true", help="only the counts by reason; starts no Spark")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write all of them to a new CSV file")
-    parser.add_argument("-n", "--rows", type=int, default=20, help="rows to show (20)")
-
-
 def rejects(
     project: Project,
     name: str,
@@ -89,13 +77,14 @@ def rejects(
     last: bool = False,
     rows: int = 20,
     csv_file: Path | None = None,
+    env: str = "local",
     workspace: Workspace | None = None,
 ) -> RejectsReport:
     """Describe what was rejected on the way into a table; `rows=0` without `csv_file` reads the ledger alone.
 
     Raises DeclarationError for an unknown name, SettingsError for a CSV file that exists, LedgerError, StorageError.
     """
-    place, table = workspace or open_workspace(), _table(project, name)
+    place, table = workspace or open_workspace(env=env), table_named(project, name)
     batches = place.ledger.batches(table.qualified_name)
     newest = last_batch(batches)
     chosen = live(batches) if not last else [newest] if newest else []
@@ -126,11 +115,6 @@ def _with_rows(report: RejectsReport, frame: DataFrame, rows: int, csv_file: Pat
             writer.writerow(COLUMNS)
             writer.writerows(ordered.toLocalIterator())
     return replace(report, rows=shown, written=str(csv_file) if csv_file else None)
-
-
-def _table(project: Project, name: str) -> Table:
-    """Return the named table, or the one that the pipeline of this name writes."""
-    return project.pipelines[name].target if name in project.pipelines else project.table(name)
 
 
 def _reasons(batches: Sequence[Batch]) -> dict[str, int]:

@@ -152,7 +152,7 @@ def _check_loads(made: Pipeline) -> None:
     plain = {name: source for name, source in made.sources.items() if isinstance(source, TableSource)}
     if made.target.write_mode != "append" or not plain or len(plain) < len(made.sources):
         return
-    if _reaches_loader(made.function, set()):
+    if reaches_loader(made.function):
         return
     first, source = next(iter(plain.items()))
     raise DeclarationError(
@@ -170,8 +170,9 @@ def _names_in(code: CodeType) -> set[str]:
     return {*code.co_names, *code.co_freevars}.union(*map(_names_in, inner))
 
 
-def _reaches_loader(function: PipelineFunction, seen: set[int]) -> bool:
+def reaches_loader(function: PipelineFunction, seen: set[int] | None = None) -> bool:
     """Whether the function mentions `load_to_bronze`, itself, by another name, or in a helper that it mentions."""
+    seen = set() if seen is None else seen
     seen.add(id(function))
     names = _names_in(function.__code__)
     if LOADER in names:
@@ -179,7 +180,7 @@ def _reaches_loader(function: PipelineFunction, seen: set[int]) -> bool:
     for value in _globals_of(function, names):
         if getattr(value, "__name__", "") == LOADER:
             return True
-        if _is_own(value) and id(value) not in seen and _reaches_loader(value, seen):
+        if _is_own(value) and id(value) not in seen and reaches_loader(value, seen):
             return True
     return False
 

@@ -119,6 +119,24 @@ class GlueCatalog:
                 if refused["ErrorDetail"]["ErrorCode"] != "EntityNotFoundException":
                     raise _refused(database, table, refused)
 
+    def partitions(self, database: str, table: str) -> dict[Values, str]:
+        """Return every partition of the table and its location; none of a table that is not there."""
+        found: dict[Values, str] = {}
+        request = {"DatabaseName": database, "TableName": table, "ExcludeColumnSchema": True}
+        while True:
+            try:
+                with aws_errors(StorageError, f"Reading partitions of {database}.{table}"):
+                    answer = self._glue.get_partitions(**request)
+            except StorageError as error:
+                if not _is(error, "EntityNotFoundException"):
+                    raise
+                return {}
+            for partition in answer["Partitions"]:
+                found[tuple(partition["Values"])] = partition["StorageDescriptor"]["Location"]
+            if "NextToken" not in answer:
+                return found
+            request["NextToken"] = answer["NextToken"]
+
     def _create_missing(
         self, database: str, table: str, described: Mapping[str, Any], wanted: Mapping[Values, str]
     ) -> dict[Values, str]:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
-from alur_nb.runtime.lake import aborted_prefix
+from alur_nb.runtime.lake import Survey, aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.s3 import delete_objects, list_folders, list_objects, split_uri
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, rejects_of
@@ -115,6 +115,34 @@ class GlueLake:
         """Return the table's own prefix, with a slash at its end: an S3 prefix without one matches its neighbours."""
         return f"{self._place(table).location.rstrip('/')}/{_name(table)}/"
 
+    def survey(self, table: str, batches: Sequence[Batch]) -> Survey:
+        """List the table's prefix and its partitions, once each."""
+        bucket, prefix = split_uri(self.table_uri(table))
+        listed = list_objects(self._s3, bucket, prefix, kind=StorageError)
+        names = [item.key.removeprefix(prefix) for item in listed]
+        sealed = {batch.id: _sealed(batch, table) for batch in batches}
+        files = {
+            batch_id: frozenset(
+                name.removeprefix(f"{folder}/")
+                for name in names
+                if name.startswith(f"{folder}/") and _is_data(name)
+            )
+            for batch_id, folder in sealed.items()
+        }
+        own = {folder.split("/")[0]: f"{folder}/" for folder in sealed.values()}
+        strays = {
+            top
+            for name in names
+            if name.startswith(_BATCH) and not name.startswith(own.get(top := name.split("/")[0], "-"))
+        }
+        wanted = {batch.id: self._partitions(batch).get(table, {}) for batch in batches}
+        shown = self._catalog.partitions(self._place(table).database, _name(table))
+        hidden = [
+            batch_id for batch_id, places in wanted.items() if any(values not in shown for values in places)
+        ]
+        ghosts = {values[-1] for values in shown} - set(wanted)
+        return Survey(files, tuple(sorted(strays)), tuple(sorted(hidden)), tuple(sorted(ghosts)))
+
     def _place(self, table: str) -> LayerPlace:
         layer = table.partition(".")[0]
         if layer not in self._places:
@@ -158,6 +186,12 @@ class GlueLake:
 
 def _name(table: str) -> str:
     return table.partition(".")[2]
+
+
+def _sealed(batch: Batch, table: str) -> str:
+    """Return the name of the folder that a batch has sealed in this table, its rows' or its rejects'."""
+    prefix = batch.rejects_prefix if table.endswith(REJECTS_SUFFIX) else batch.data_prefix
+    return (prefix or "").partition("/")[2]
 
 
 def _is_data(name: str) -> bool:

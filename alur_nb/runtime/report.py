@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alur_nb.runtime.errors import AlurError
+from alur_nb.runtime.errors import AlurError, plural
 from alur_nb.runtime.examples import cut, plain_rows
 from alur_nb.runtime.quality import CheckResult
 
@@ -79,9 +79,9 @@ class PipelineRun:
         """Return the pipeline's part of the report, at most 100 columns where its texts allow it."""
         head = f"{_SIGNS[self.state]} {self.name} -> {self.table}: {self.state}"
         if self.state == "loaded":
-            head += f", {self.rows:,} rows"
-            head += f" from {self.files:,} file{'s' if self.files != 1 else ''}" if self.files else ""
-            head += f", {self.rejected:,} rows rejected" if self.rejected else ""
+            head += f", {plural(self.rows, 'row')}"
+            head += f" from {plural(self.files, 'file')}" if self.files else ""
+            head += f", {plural(self.rejected, 'row')} rejected" if self.rejected else ""
             head += f", batch {self.batch_id}"
             head += f" in place of {', '.join(self.supersedes)}" if self.supersedes else ""
         lines = [f"{head} ({self.duration_seconds:.1f} s)"]

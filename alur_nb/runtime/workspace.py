@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from alur_nb.runtime.files import Files, LocalFiles
-from alur_nb.runtime.lake import Lake, LocalLake
+from alur_nb.runtime.lake import Lake
+from alur_nb.runtime.lake_local import LocalLake
 from alur_nb.runtime.ledger import Ledger
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.settings import LOCAL, Environment, Settings, load_settings

@@ -40,7 +40,15 @@ def run_command() -> Command:
     command.add("--upstream", action="store_true", help="also those that feed it")
     command.add("--downstream", action="store_true", help="also those that it feeds")
     command.add("--env", default="local", metavar="ENV", expands=True, help="default local; AWS comes later")
-    command.add("--full", action="store_true", help="take everything in again (later release)")
+    command.add("--full", action="store_true", help="load everything anew, in place of what is there")
+    command.add("--drop-missing", action="store_true", help="with --full: give up rows whose file is gone")
+    command.add("--retry", action="store_true", help="also the files that were skipped")
+    command.add(
+        "--since", metavar="DAY", expands=True, help="files of this day and later: date in the path, or time"
+    )
+    command.add("--until", metavar="DAY", expands=True, help="files of this day and earlier")
+    command.add("--files", action="append", default=[], metavar="GLOB", expands=True, help="files that match")
+    command.add("--max-files", type=int, metavar="N", expands=True, help="the oldest N files of a source")
     command.add(
         "-p", "--parameter", action="append", type=key_value, metavar="KEY=VALUE", help="(later release)"
     )

@@ -15,7 +15,7 @@ from tests.crash.rows import Row
 from tests.crash.worker import Kind, step
 
 Item = dict[str, Any]
-_READS = ("get_item", "query", "list_objects_v2", "get_table", "batch_get_partition")
+_READS = ("get_item", "query", "list_objects_v2", "get_table", "batch_get_partition", "get_partitions")
 
 
 def refusal(code: str, operation: str, **more: Any) -> ClientError:
@@ -216,3 +216,8 @@ class MemoryGlue(Service):
         for one in PartitionsToDelete:
             self.partitions.pop((TableName, tuple(one["Values"])), None)
         return {}
+
+    def _get_partitions(self, DatabaseName: str, TableName: str, ExcludeColumnSchema: bool) -> Item:
+        if TableName not in self.tables:
+            raise refusal("EntityNotFoundException", "GetPartitions")
+        return {"Partitions": [one for (table, _), one in self.partitions.items() if table == TableName]}

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from alur_nb.runtime import ledger_dynamo, ledger_sqlite, plan, runner
-from alur_nb.runtime.lake import LocalLake
+from alur_nb.runtime.lake_local import LocalLake
 from tests.crash.worker import Kind, step
 
 

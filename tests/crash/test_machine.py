@@ -116,7 +116,7 @@ def machine(world: MakeWorld) -> type[Workers]:
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_workers_in_any_order(world: MakeWorld) -> None:
-    quick = settings(max_examples=60, stateful_step_count=25, deadline=None, derandomize=True, database=None)
+    quick = settings(max_examples=20, stateful_step_count=25, deadline=None, derandomize=True, database=None)
     run_machine(machine(world), settings=quick)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, new, pipeline
 from alur_nb.runtime.errors import LedgerError, StorageError
-from alur_nb.runtime.lake import LocalLake
+from alur_nb.runtime.lake_local import LocalLake
 from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.project import Project, use_project

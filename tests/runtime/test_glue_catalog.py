@@ -335,3 +335,12 @@ def test_a_table_that_was_dropped_names_the_way_back(client: Any) -> None:
     with pytest.raises(AlurError, match="is not in the catalog") as caught:
         quick(client).create_partitions(DATABASE, "orders", {("1",): PLACE})
     assert "Run the table's pipeline" in str(caught.value)
+
+
+def test_all_partitions_are_read_page_by_page(client: Any) -> None:
+    catalog, table = quick(client), orders()
+    assert catalog.partitions(DATABASE, "orders") == {}, "of a table that is not there"
+    catalog.ensure_table(DATABASE, table, PLACE)
+    wanted = {(f"{number:08d}-0001",): f"{PLACE}batch_id={number:08d}-0001" for number in range(120)}
+    catalog.create_partitions(DATABASE, "orders", wanted)
+    assert catalog.partitions(DATABASE, "orders") == wanted

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from alur_nb.runtime.errors import AlurError, SourceError, StorageError
-from alur_nb.runtime.lake import LocalLake, data_prefix, quoted, rejects_prefix, storage_errors
+from alur_nb.runtime.lake import data_prefix, quoted, rejects_prefix, storage_errors
+from alur_nb.runtime.lake_local import LocalLake
 from alur_nb.runtime.ledger import Batch, State
 
 TABLE = "bronze.orders"

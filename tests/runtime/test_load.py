@@ -15,7 +15,8 @@ from alur_nb import (
     read,
     validate_schema,
 )
-from alur_nb.runtime.errors import ContractError, DeclarationError, NotYetSupportedError
+from alur_nb.runtime.errors import ContractError, DeclarationError
+from alur_nb.runtime.ledger import live
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
@@ -88,11 +89,49 @@ def test_without_idempotency_files_are_loaded_again_with_a_warning(
     assert read(orders).count() == 2
 
 
-def test_reprocessing_is_refused_until_it_is_built(
-    workspace: Workspace, spark: SparkSession, orders: type[BronzeTable]
+@pytest.mark.slow
+def test_reprocessing_never_appends_twice(
+    workspace: Workspace, spark: SparkSession, land: Land, project: Project, orders: type[BronzeTable]
 ) -> None:
-    with pytest.raises(NotYetSupportedError, match="force_reprocess"):
-        load_to_bronze(spark, "orders/*.csv", "shop", orders, force_reprocess=True)
+    @pipeline(target=orders)
+    def ingest_orders():  # type: ignore[no-untyped-def]
+        return load_to_bronze(spark, "orders/*.csv", "shop", orders, force_reprocess=True)
+
+    land("orders/1.csv", "id,amount\n1,2\n")
+    (first,) = run_pipelines(workspace, project).runs
+    assert (first.state, first.supersedes) == ("loaded", ())
+    land(
+        "orders/1.csv", "id,amount\n1,2\n2,9\n"
+    )  # a correction under the same name takes the old one's place
+    land("orders/2.csv", "id,amount\n3,4\n")
+    (second,) = run_pipelines(workspace, project).runs
+    assert second.supersedes == (first.batch_id,), second.error_text
+    assert sorted(row["id"] for row in read(orders).collect()) == [1, 2, 3]
+    # Outside of a run: the rows that the next run would load, nothing recorded.
+    frame = load_to_bronze(spark, "orders/*.csv", "shop", orders, force_reprocess=True)
+    assert frame.count() == 3
+    assert len(live(workspace.ledger.batches("bronze.orders"))) == 1
+
+
+@pytest.mark.slow
+def test_reprocessing_one_of_two_sources_takes_the_other_along(
+    workspace: Workspace, spark: SparkSession, land: Land, project: Project, orders: type[BronzeTable]
+) -> None:
+    force = [False]
+
+    @pipeline(target=orders)
+    def ingest_orders():  # type: ignore[no-untyped-def]
+        shop = load_to_bronze(spark, "shop/*.csv", "shop", orders, force_reprocess=force[0])
+        web = load_to_bronze(spark, "web/*.csv", "web", orders)
+        return shop.unionByName(web)
+
+    land("shop/1.csv", "id,amount\n1,2\n")
+    land("web/1.csv", "id,amount\n2,2\n")
+    (first,) = run_pipelines(workspace, project).runs
+    force[0] = True
+    (second,) = run_pipelines(workspace, project).runs
+    assert second.supersedes == (first.batch_id,), second.error_text
+    assert sorted(row["id"] for row in read(orders).collect()) == [1, 2]
 
 
 def test_the_target_is_needed(spark: SparkSession) -> None:

@@ -250,7 +250,6 @@ LATER_FORMS = [
     "%alur_table orders --from 'orders/*.csv'",
     "%alur_table --new",
     "%alur_pipeline --new",
-    "%alur_run --all --full",
     "%alur_run --all -p day=1",
     "%alur_deploy --plan",
     "%alur_status",
