@@ -173,6 +173,24 @@ def _reset(options: argparse.Namespace) -> int:
     return OK
 
 
+def _adopt(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import adopt
+
+    project = _declared()
+    with use_project(project):
+        report = adopt.adopt(
+            project,
+            options.name,
+            options.ledger_table,
+            key=options.key,
+            trust_path=options.trust_path,
+            dry_run=options.dry_run,
+            env=options.env,
+        )
+    _show(options, report.to_dict(), str(report))
+    return OK
+
+
 def _sure(question: str) -> bool:
     """Ask; without a terminal the answer is no."""
     return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
@@ -226,6 +244,7 @@ _COMMANDS: dict[str, Command] = {
     "rollback": _rollback,
     "fsck": _fsck,
     "reset": _reset,
+    "adopt": _adopt,
     "export": _export,
 }
 

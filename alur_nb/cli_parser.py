@@ -102,7 +102,15 @@ def _add_mending(commands: Any) -> None:
     reset = _command(commands, "reset", "take everything back that an embedded table holds")
     reset.add_argument("name", metavar="NAME", help=_OF_TABLE)
     reset.add_argument("--yes", action="store_true", help="do not ask")
-    for one in (rollback, fsck, reset):
+    adopt = _command(commands, "adopt", "take the files of the original Alur's ledger as loaded")
+    adopt.add_argument("name", metavar="NAME", help=_OF_TABLE)
+    adopt.add_argument(
+        "--ledger-table", required=True, metavar="TABLE", help="alur-ingestion-state, or its name"
+    )
+    adopt.add_argument("--key", metavar="KEY", help="its ingestion_key (the table's name)")
+    adopt.add_argument("--trust-path", action="store_true", help="also files that have changed since")
+    adopt.add_argument("--dry-run", action="store_true", help="only say what would be taken")
+    for one in (rollback, fsck, reset, adopt):
         _add_env(one)
     for one in (rollback, reset):
         one.add_argument(

@@ -35,7 +35,7 @@ class StrictGlue:
         self._check("CreateTable", request)
         key = (request["DatabaseName"], request["TableInput"]["Name"])
         if key in self.tables:
-            raise _error("AlreadyExistsException", "CreateTable")
+            raise refuse("AlreadyExistsException", "CreateTable")
         self._check_columns(request["TableInput"], "CreateTable")
         self.tables[key] = request["TableInput"]
         self.partitions[key] = {}
@@ -111,24 +111,24 @@ class StrictGlue:
         self.calls.append((operation, len(items or [])))
         validate_parameters(request, _MODEL.operation_model(operation).input_shape)
         if self.denied:
-            raise _error("AccessDeniedException", operation)
+            raise refuse("AccessDeniedException", operation)
         if len(items or []) > LIMITS.get(operation, 0):
-            raise _error("ValidationException", operation)
+            raise refuse("ValidationException", operation)
 
     def _check_columns(self, table: dict[str, Any], operation: str) -> None:
         columns = [*table["StorageDescriptor"]["Columns"], *table["PartitionKeys"]]
         names = [column["Name"] for column in columns]
         odd = [column for column in columns if len(column.get("Comment", "")) > 255 or not column["Type"]]
         if len(set(names)) < len(names) or odd or len(table.get("Description", "")) > 2048:
-            raise _error("ValidationException", operation)
+            raise refuse("ValidationException", operation)
 
     def _table(self, key: tuple[str, str], operation: str) -> dict[str, Any]:
         if key not in self.tables:
-            raise _error("EntityNotFoundException", operation)
+            raise refuse("EntityNotFoundException", operation)
         return self.tables[key]
 
 
-def _error(code: str, operation: str) -> ClientError:
+def refuse(code: str, operation: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": f"{code} of the stand-in"}}, operation)
 
 

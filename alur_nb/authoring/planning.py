@@ -159,10 +159,12 @@ def plan(
     notes = [*replaced.notes]
     if not plans and reaches_loader(pipeline.function):
         try:
-            plans = _loads(place, pipeline, selection, replaced)
+            calls = loads_of(place, pipeline)
         # The function is the user's, and gets no rows here: whatever it raises is told, and the rest of the plan stands.
         except Exception as error:  # noqa: BLE001
             notes.append(f"What it loads is not known: called without rows it raised {error}")
+        else:
+            plans = [_surveyed(place, pipeline, call, selection, replaced) for call in calls]
     upstream = {
         source_text(source): tuple(
             batch.id
@@ -183,29 +185,23 @@ def plan(
     )
 
 
-def _loads(
-    place: Workspace, pipeline: Pipeline, selection: Selection, replaced: Superseded
-) -> list[SourcePlan]:
-    """Call the function with frames without rows, and survey each of its loads."""
+def loads_of(place: Workspace, pipeline: Pipeline) -> list[LoadCall]:
+    """Call the function with frames without rows, and return its `load_to_bronze` calls; starts Spark.
+
+    Raises what the function raises.
+    """
     from alur_nb.runtime.context import get_spark_session
     from alur_nb.runtime.engine import SourceRead
     from alur_nb.runtime.engine_spark import SparkEngine
     from alur_nb.runtime.lake import read_rows
 
-    found: list[SourcePlan] = []
+    found: list[LoadCall] = []
 
-    def surveyed(call: LoadCall) -> DataFrame:
-        one = survey_source(
-            place,
-            pipeline.target,
-            LOADER,
-            source_for(call),
-            use_history=call.enable_idempotency and not call.force_reprocess,
-            selection=selection,
-            superseded=replaced,
-        )
-        found.append(one)
-        read = SourceRead(one, datetime.now(UTC), (), call.custom_metadata, ())
+    def recorded(call: LoadCall) -> DataFrame:
+        found.append(call)
+        source = source_for(call)
+        nothing = SourcePlan(LOADER, source, source.contract or pipeline.target, ())
+        read = SourceRead(nothing, datetime.now(UTC), (), call.custom_metadata, ())
         return SparkEngine().empty_source(read).drop(*call.exclude_metadata)
 
     spark = get_spark_session()
@@ -214,6 +210,20 @@ def _loads(
         for name, source in pipeline.sources.items()
         if not isinstance(source, FileSource)
     }
-    with loading_by(surveyed):
+    with loading_by(recorded):
         pipeline.function(**frames)
     return found
+
+
+def _surveyed(
+    place: Workspace, pipeline: Pipeline, call: LoadCall, selection: Selection, replaced: Superseded
+) -> SourcePlan:
+    return survey_source(
+        place,
+        pipeline.target,
+        LOADER,
+        source_for(call),
+        use_history=call.enable_idempotency and not call.force_reprocess,
+        selection=selection,
+        superseded=replaced,
+    )

@@ -39,7 +39,7 @@ def roll_back(
     does not append; LeaseBusyError, LeaseLostError: nothing was rolled back, or only batches downstream.
     """
     tables = [table, *_downstream(project, table)]
-    with _leases(workspace, tables) as leases:
+    with held(workspace, tables) as leases:
         notes = []
         for one in tables:
             notes += publish.recover(workspace, one.qualified_name)
@@ -73,15 +73,15 @@ def _downstream(project: Project, table: Table) -> list[Table]:
 
 
 @contextlib.contextmanager
-def _leases(workspace: Workspace, tables: Sequence[Table]) -> Iterator[dict[str, Lease]]:
+def held(workspace: Workspace, tables: Sequence[Table]) -> Iterator[dict[str, Lease]]:
     """Hold the leases of all tables, taken in one order by everybody, so that two rollbacks never wait for each other."""
-    ledger, held = workspace.ledger, dict[str, Lease]()
+    ledger, taken = workspace.ledger, dict[str, Lease]()
     try:
         for name in sorted(table.qualified_name for table in tables):
-            held[name] = ledger.acquire(name, local_owner())
-        yield held
+            taken[name] = ledger.acquire(name, local_owner())
+        yield taken
     finally:
-        for lease in held.values():
+        for lease in taken.values():
             with contextlib.suppress(
                 LedgerError
             ):  # a lease that cannot be given up is taken over: its process is dead
