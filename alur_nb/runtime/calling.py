@@ -19,7 +19,7 @@ from alur_nb.runtime.ledger import Batch, Input, live
 from alur_nb.runtime.load import source_for
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
 from alur_nb.runtime.plan import SourcePlan, list_source, new_batches, plan_source
-from alur_nb.runtime.selection import ALL_NEW, Selection
+from alur_nb.runtime.selection import Selection
 from alur_nb.runtime.supersede import Superseded
 from alur_nb.runtime.workspace import Workspace
 
@@ -46,7 +46,9 @@ class RunContext:
     cancelled: threading.Event
     tell: Callable[[Event], None]
     engine: Engine
-    selection: Selection = ALL_NEW
+    selection: Selection
+    owner: str
+    """Who holds the leases."""
 
     def refuse_cancelled(self) -> None:
         """Raise RunCancelledError where the run was cancelled: Spark may have been between two jobs."""

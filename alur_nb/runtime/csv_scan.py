@@ -18,6 +18,7 @@ MAX_COLUMNS = 20_480
 """Spark's own limit of values in a row; beyond it a job aborts instead of rejecting the row."""
 MAX_ROW_BYTES = 64 << 20
 
+_BLANK_START = re.compile(rb"\n[\x00-\x20]")
 _BLANKS = bytes(range(1, 33))
 
 
@@ -162,11 +163,9 @@ class QuoteScan:
 
         `exact`: the text inside of quotes is out, so each separator parts two values.
         """
-        lines = outside.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        # The least line tells of all of them whether one is empty or begins with a blank.
-        if lines and min(lines)[:1] <= b" ":
+        # Only where a line is empty or begins with a blank are the lines looked at one by one.
+        if outside and (outside[:1] <= b" " or _BLANK_START.search(outside)):
+            lines = outside.removesuffix(b"\n").split(b"\n")
             blank = any(line and not line.strip(_BLANKS) for line in lines)
             self.facts.lines_of_blanks |= blank
             self.facts.blank_lines |= blank or b"" in lines

@@ -301,6 +301,8 @@ class _Look:
     def _has_backslash(self, data: bytes) -> bool:
         """Whether a quote stands behind a backslash; the two may be in two chunks."""
         quote = self._scan.marks.quote
+        if b"\\" not in data:  # one byte is found ten times as fast as two
+            return self._last == b"\\" and data.startswith(quote)
         return b"\\" + quote in data or (self._last == b"\\" and data.startswith(quote))
 
     def result(self) -> Inspection:

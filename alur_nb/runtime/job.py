@@ -15,6 +15,7 @@ from pathlib import Path
 from alur_nb.runtime.calling import Event
 from alur_nb.runtime.context import join_session
 from alur_nb.runtime.errors import AlurError
+from alur_nb.runtime.owners import glue_owner, glue_run
 from alur_nb.runtime.parameters import ARGUMENT, job_argument
 from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import current_project
@@ -51,6 +52,8 @@ def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
     parser = argparse.ArgumentParser(description=f"Run the pipeline {pipeline.name}.", allow_abbrev=False)
     parser.add_argument(ARGUMENT, help="JSON: environment, parameters, run_id")
     parser.add_argument("--project", type=Path, default=Path(), help="folder whose embedded lake is used")
+    # Glue adds it to every script's arguments (awsglue.utils resolves it unasked).
+    parser.add_argument("--JOB_RUN_ID", dest="glue_run", help="Glue's id of this run")
     options, _ = parser.parse_known_args(list(argv))
     argument = job_argument(argv)
     if argument.get("environment", LOCAL) == LOCAL:
@@ -58,8 +61,18 @@ def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
     else:
         workspace = open_job(argument)
         join_session(workspace.environment)
-    run_id = str(argument.get("run_id") or uuid.uuid4().hex)
-    return run_pipelines(workspace, current_project(), [pipeline.name], run_id=run_id, on_event=_log_event)
+    by_glue = glue_run(options.glue_run) if options.glue_run else None
+    run_id = str(argument.get("run_id") or by_glue or uuid.uuid4().hex)
+    # A retry of the same Glue run takes the lease over at once: the attempt before it is over.
+    owner = glue_owner(options.glue_run) if options.glue_run else None
+    return run_pipelines(
+        workspace,
+        current_project(),
+        [pipeline.name],
+        run_id=run_id,
+        on_event=_log_event,
+        owner=owner,
+    )
 
 
 def _log_event(event: Event) -> None:

@@ -33,14 +33,14 @@ def may_live(holder: str, asking: str, age: timedelta) -> bool:
     host, pid, started = [*holder.split("/"), "", ""][:3]
     if host == socket.gethostname() and pid.isdigit():
         return _process_start(int(pid)) == started and started != ""
-    if holder.startswith(_GLUE) and _glue_run(holder) == _glue_run(asking):
+    if holder.startswith(_GLUE) and glue_run(holder) == glue_run(asking):
         return False
     return age < timedelta(seconds=LEASE_FRESH_SECONDS)
 
 
-def _glue_run(owner: str) -> str:
+def glue_run(job_run_id: str) -> str:
     """Cut what Glue adds to a run's id when it tries the same run again (`jr_12ab_attempt_1`)."""
-    return re.sub(r"_attempt_\d+$", "", owner)
+    return re.sub(r"_attempt_\d+$", "", job_run_id)
 
 
 def _process_start(pid: int) -> str:

@@ -49,10 +49,12 @@ def run_pipelines(
     on_event: Callable[[Event], None] | None = None,
     engine: Engine | None = None,
     selection: Selection = ALL_NEW,
+    owner: str | None = None,
 ) -> RunReport:
     """Run the named pipelines (default: all) in the DAG's order, each with its own batch on its own table.
 
-    `selection` holds for each of them: by default everything that is new.
+    `selection` holds for each of them: by default everything that is new. `owner` names who holds the leases; by
+    default this process.
 
     A failed pipeline skips what depends on it and nothing else; its error is in the report, never raised here.
     Raises DeclarationError for an unknown name or a cycle, before anything has run.
@@ -65,6 +67,7 @@ def run_pipelines(
         on_event or (lambda event: None),
         engine or SparkEngine(),
         selection,
+        owner or local_owner(),
     )
     done: dict[str, PipelineRun] = {}
     for name in project.order(names):
@@ -171,7 +174,7 @@ def refuse_later(pipeline: Pipeline) -> None:
 def _leased(run: RunContext, table: str) -> Iterator[Lease]:
     """Hold the table's lease for the block, renewed by a thread; losing it cancels our Spark jobs."""
     ledger = run.workspace.ledger
-    lease = ledger.acquire(table, local_owner())
+    lease = ledger.acquire(table, run.owner)
     stop = threading.Event()
 
     def renew() -> None:

@@ -6,7 +6,9 @@ import pytest
 from pyspark.sql import DataFrame
 
 from alur_nb import BronzeTable, IntegerField, files, pipeline, read
+from alur_nb.runtime.errors import LeaseLostError
 from alur_nb.runtime.job import main, run_job
+from alur_nb.runtime.owners import glue_owner
 from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
@@ -43,6 +45,21 @@ def test_a_retry_of_the_same_job_run_keeps_its_run_id(
 ) -> None:
     argument = json.dumps({"run_id": "jr_1", "parameters": {}})
     assert run_job(ingest, ["--alur", argument, "--project", str(workspace.settings.root)]).run_id == "jr_1"
+
+
+@pytest.mark.slow
+def test_the_lease_is_held_by_the_glue_run_and_its_retry_takes_it_over_at_once(
+    workspace: Workspace, land: Land, ingest: Pipeline
+) -> None:
+    land("orders/1.csv", "id\n1\n")
+    died = workspace.ledger.acquire("bronze.orders", glue_owner("jr_1"))
+    root = ["--project", str(workspace.settings.root)]
+    busy = run_job(ingest, [*root, "--JOB_RUN_ID", "jr_2"]).runs[0]
+    assert "is being written by another run (glue/jr_1)" in str(busy.error_text)
+    report = run_job(ingest, [*root, "--JOB_RUN_ID", "jr_1_attempt_1"])
+    assert (report.run_id, report.runs[0].state) == ("jr_1", "loaded"), report.runs[0].error_text
+    with pytest.raises(LeaseLostError):
+        workspace.ledger.renew(died)
 
 
 def test_the_exit_code_and_the_log_say_how_it_went(
