@@ -80,7 +80,7 @@ def text_frame(
     texts = [*(f"c{index}" for index in range(len(names))), RAW]
     if len(files) == 1:
         return frame.toDF(*texts).withColumn(SOURCE_FILE, F.lit(files[0].path))
-    return frame.select("*", source_file(files).alias(SOURCE_FILE)).toDF(*texts, SOURCE_FILE)
+    return frame.select("*", source_file(files, of_rows=True).alias(SOURCE_FILE)).toDF(*texts, SOURCE_FILE)
 
 
 def _reader(spark: SparkSession, layout: Layout, dialect: Dialect) -> DataFrameReader:

@@ -75,15 +75,20 @@ def checked_uri(file: LandedFile) -> str:
     return file.uri
 
 
-def source_file(files: Sequence[LandedFile]) -> Column:
-    """Return the expression that gives each row its file's `path`, exactly."""
+def source_file(files: Sequence[LandedFile], *, of_rows: bool = False) -> Column:
+    """Return the expression that gives each row its file's `path`, exactly.
+
+    `of_rows` is for formats that Spark reads row by row, right above the scan: there `_metadata` copies each row once
+    more, which costs as much as reading it, and `input_file_name()` nothing.
+    """
     from pyspark.sql import functions as F
 
-    located = F.col("_metadata.file_path")
+    name = "input_file_name()" if of_rows else "_metadata.file_path"
+    located = F.expr(name)
     # Spark percent-encodes; a plus sign stays one, which is not how query strings are decoded.
     if not all(_PLAIN_PATH.fullmatch(file.uri.partition(":")[2]) for file in files):
-        located = F.expr("url_decode(replace(_metadata.file_path, '+', '%2B'))")
-    prefixes = {_metadata_uri(file).removesuffix(file.path) for file in files}
+        located = F.expr(f"url_decode(replace({name}, '+', '%2B'))")
+    prefixes = {(file.uri if of_rows else _metadata_uri(file)).removesuffix(file.path) for file in files}
     longest_first = sorted(prefixes, key=len, reverse=True)
     result = F.lit(None).cast("string")
     for prefix in reversed(longest_first):
