@@ -29,6 +29,7 @@ _TRANSIENT = (
     "OperationTimeoutException",
     "ThrottlingException",
 )
+_ADDED = "alur.added"  # a column's mark: files brought it, no contract declares it
 _OWNER = "alur-nb.table"
 _DESCRIPTION_LENGTH = 2048
 _COMMENT_LENGTH = 255
@@ -81,6 +82,30 @@ class GlueCatalog:
         if evolved is not None:
             with aws_errors(StorageError, f"Changing {database}.{table.name} in the catalog"):
                 self._glue.update_table(DatabaseName=database, TableInput=evolved)
+
+    def add_columns(self, database: str, table: Table, added: Mapping[str, str]) -> None:
+        """Add columns that files have brought beyond the contract, name -> type; one that is there is done.
+
+        They are marked in the catalog, so that no later run takes them for dropped ones. Raises ContractError where
+        the catalog has one in another type, StorageError.
+        """
+        known = self._table(database, table.name) or {}
+        columns = list(known.get("StorageDescriptor", {}).get("Columns", ()))
+        types = {column["Name"]: column["Type"] for column in columns}
+        for name, kind in added.items():
+            if types.setdefault(name.lower(), kind) != kind:
+                raise ContractError(
+                    f"{table.qualified_name}: `{name}` is {kind} in the new files, and {types[name.lower()]} in the catalog.",
+                    fix=f"Declare it with the type that is right, or deliver it as {types[name.lower()]}.",
+                )
+        new = [name for name in types if name not in {column["Name"] for column in columns}]
+        if not new:
+            return
+        columns += [{"Name": name, "Type": types[name], "Parameters": {_ADDED: "true"}} for name in new]
+        changed = {name: known[name] for name in _TABLE_INPUT if name in known}
+        changed["StorageDescriptor"] = {**known["StorageDescriptor"], "Columns": columns}
+        with aws_errors(StorageError, f"Changing {database}.{table.name} in the catalog"):
+            self._glue.update_table(DatabaseName=database, TableInput=changed)
 
     def create_partitions(self, database: str, table: str, locations: Mapping[Values, str]) -> None:
         """Create the partitions; one that is there at the same location is done.
@@ -247,7 +272,8 @@ def _evolved(table: Table, known: Mapping[str, Any], wanted: Mapping[str, Any]) 
     before = {column["Name"]: column for column in known["StorageDescriptor"]["Columns"]}
     after = {column["Name"]: column for column in wanted["StorageDescriptor"]["Columns"]}
     added = [column for name, column in after.items() if name not in before]
-    problems = [f"`{name}` is gone" for name in before if name not in after]
+    found_in_files = {name for name, column in before.items() if _ADDED in column.get("Parameters", {})}
+    problems = [f"`{name}` is gone" for name in before if name not in after and name not in found_in_files]
     problems += [
         f"`{name}` is {after[name]['Type']}, and was {column['Type']}"
         for name, column in before.items()
@@ -268,7 +294,7 @@ def _evolved(table: Table, known: Mapping[str, Any], wanted: Mapping[str, Any]) 
             "(`alur rollback`) and load the files again into a table of a new name.",
         )
     # New columns go to the end: the partitions that are there describe their files by the same order.
-    columns = [after[name] for name in before] + added
+    columns = [after.get(name, column) for name, column in before.items()] + added
     same = columns == known["StorageDescriptor"]["Columns"]
     if same and known.get("Description", "") == wanted["Description"]:
         return None

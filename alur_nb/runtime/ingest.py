@@ -12,7 +12,7 @@ from alur_nb.runtime import evolution, publish
 from alur_nb.runtime.aborted import KEPT
 from alur_nb.runtime.drops import Dropped, with_dropped
 from alur_nb.runtime.engine import Engine, SourceRead, Stage, StagedResult
-from alur_nb.runtime.errors import AlurError, AuditError, CheckError, NotYetSupportedError, SourceError
+from alur_nb.runtime.errors import AlurError, AuditError, CheckError, SourceError
 from alur_nb.runtime.examples import MAX_EXAMPLES, for_ledger
 from alur_nb.runtime.key_rules import bind_references
 from alur_nb.runtime.lake import data_prefix, rejects_prefix
@@ -88,15 +88,7 @@ class OpenBatch:
             self.batch = batch
 
     def plan_source(self, plan: SourcePlan) -> None:
-        """Write a source's files as inputs: the new ones, and those that are noted as skipped.
-
-        Raises NotYetSupportedError for added columns on AWS: the catalog does not take them yet.
-        """
-        if plan.source.schema_mode != "contract" and not self.workspace.environment.is_local:
-            raise NotYetSupportedError(
-                f'schema_mode="{plan.source.schema_mode}" works on the embedded lake; on AWS it comes with a later release.',
-                fix="Declare the new columns in the table: a nullable column is added to the catalog by the next run.",
-            )
+        """Write a source's files as inputs: the new ones, and those that are noted as skipped."""
         self.warnings += plan.warnings
         inputs = [_planned(item) for item in plan.with_status("new", "bad", "same_content")]
         if inputs:
@@ -204,6 +196,8 @@ class OpenBatch:
         beyond = any(evolution.goes_beyond(stage.plan.contract, stage.plan.source) for stage in self.stages)
         added = evolution.columns_beyond(self.target, frame) if prefix and beyond else {}
         sealed = replace(self._sealed_batch(inputs, prefix, evaluation.rows), added=added)
+        if added:
+            self.workspace.lake.add_columns(self.target, added)
         still_wanted()
         publish.seal(self.workspace, sealed, inputs)
         return sealed

@@ -39,6 +39,9 @@ class Lake(Protocol):
     def prepare(self, table: Table) -> None:
         """Make the table known to whoever reads it, and evolve it; ContractError where its rows cannot follow."""
 
+    def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
+        """Make columns known that a batch brings beyond the table's contract, before the batch is sealed."""
+
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """Raise StorageError where anything lies under a batch's prefixes before it has been planned."""
 

@@ -44,6 +44,11 @@ class GlueLake:
             place = self._place(one.qualified_name)
             self._catalog.ensure_table(place.database, one, self.table_uri(one.qualified_name))
 
+    def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
+        """Add them to the catalog's table; new partitions describe their files by it, old ones lack the columns."""
+        place = self._place(table.qualified_name)
+        self._catalog.add_columns(place.database, table, added)
+
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""
         for kind in (table, table + REJECTS_SUFFIX):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +24,9 @@ class LocalLake:
 
     def prepare(self, table: Table) -> None:
         """Nothing: a local table is its folders, and old files lack new columns, which are read as null."""
+
+    def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
+        """Nothing: the ledger's word is enough for our readers."""
 
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""

@@ -25,9 +25,9 @@ LAKE = f"shop-dev-bronze-{ACCOUNT}"
 
 
 @pytest.fixture
-def argument(glue: Any, glue_server: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def argument(glue: Any, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What Terraform would have made, and the argument that it gives to the job."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", glue_server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_endpoint)
     client("s3").create_bucket(Bucket=LAKE)
     client("dynamodb").create_table(
         TableName="shop-dev-ledger",

@@ -12,6 +12,8 @@ import pytest
 from pyspark.sql import DataFrame
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, new, pipeline
+from alur_nb.authoring.fsck import fsck
+from alur_nb.authoring.rolling_back import rollback
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.files_s3 import S3Files
 from alur_nb.runtime.glue_catalog import GlueCatalog
@@ -22,6 +24,7 @@ from alur_nb.runtime.project import Project
 from alur_nb.runtime.publish import recover
 from alur_nb.runtime.reading import read, read_rejects
 from alur_nb.runtime.runner import run_pipelines
+from alur_nb.runtime.selection import Selection
 from alur_nb.runtime.settings import Environment, load_settings
 from alur_nb.runtime.workspace import Workspace
 from tests.integration.seaweedfs import BUCKET
@@ -205,3 +208,50 @@ def test_the_catalog_refuses_before_anything_is_planned(deployed: Deployed, proj
     report = run_pipelines(deployed.workspace, project, ["ingest_orders"])
     assert "`id` is string, and was int" in str(report.runs[0].error)
     assert len(deployed.workspace.ledger.batches("bronze.orders")) == 1
+
+
+def test_a_new_column_is_added_to_the_catalog_and_read_as_null_before(
+    deployed: Deployed, project: Project
+) -> None:
+    class Orders(BronzeTable):
+        id = IntegerField()
+
+        class Meta:
+            name = "orders"
+
+    @pipeline(sources={"orders": files("*.csv", schema_mode="evolve")}, target=Orders)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    deployed.landing.put("1.csv", b"id\n1\n")
+    assert run_pipelines(deployed.workspace, project).ok
+    deployed.landing.put("2.csv", b"id,color\n2,red\n")
+    assert run_pipelines(deployed.workspace, project).ok
+    deployed.landing.put("3.csv", b"id\n3\n")
+    assert run_pipelines(deployed.workspace, project).ok, "the contract still lacks it: it is not gone"
+    rows = read("orders", workspace=deployed.workspace).collect()
+    assert sorted((row["id"], row["color"]) for row in rows) == [(1, None), (2, "red"), (3, None)]
+    table = deployed.glue.get_table(DatabaseName="shop_dev_bronze", Name="orders")["Table"]
+    assert table["StorageDescriptor"]["Columns"][-1]["Name"] == "color"
+
+
+def test_batches_are_superseded_taken_back_and_proved_on_s3(deployed: Deployed, project: Project) -> None:
+    declare(project)
+    for number in (1, 2):
+        deployed.landing.put(f"{number}.csv", f"id,country\n{number},DE\nx,FR\n".encode())
+        assert run_pipelines(deployed.workspace, project).ok
+    full = run_pipelines(deployed.workspace, project, selection=Selection(full=True))
+    assert [len(run.supersedes) for run in full.runs] == [2, 2], full
+    assert ids(deployed) == ids(deployed, "copy") == [1, 2]
+    batch = str(full.runs[0].batch_id)
+    assert {values[-1] for values in deployed.partitions("orders")} == {batch}
+    assert not [name for name in deployed.names() if "00000001-0001" in name]
+    proof = fsck(project, "orders", workspace=deployed.workspace)
+    assert proof.ok, proof
+    assert (proof.rows, proof.rejected) == (2, 2)
+    rollback(project, "orders", batch, cascade=True, workspace=deployed.workspace)
+    assert deployed.partitions("orders") == deployed.partitions("copy") == {}
+    assert ids(deployed) == []
+    assert run_pipelines(deployed.workspace, project).ok
+    assert ids(deployed) == ids(deployed, "copy") == [1, 2]
+    assert fsck(project, "orders", workspace=deployed.workspace).ok

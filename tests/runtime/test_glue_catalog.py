@@ -344,3 +344,29 @@ def test_all_partitions_are_read_page_by_page(client: Any) -> None:
     wanted = {(f"{number:08d}-0001",): f"{PLACE}batch_id={number:08d}-0001" for number in range(120)}
     catalog.create_partitions(DATABASE, "orders", wanted)
     assert catalog.partitions(DATABASE, "orders") == wanted
+
+
+def test_columns_of_the_files_are_added_and_stay(client: Any) -> None:
+    catalog = quick(client)
+    catalog.ensure_table(DATABASE, orders(), PLACE)
+    catalog.add_columns(DATABASE, orders(), {"color": "string"})
+    catalog.add_columns(DATABASE, orders(), {"color": "string", "weight": "double"})
+    assert list(columns_of(client))[-2:] == ["color", "weight"]
+    catalog.ensure_table(
+        DATABASE, orders(), PLACE
+    )  # the next run's contract does not have them: they are not gone
+    catalog.ensure_table(DATABASE, orders(note=StringField(), color=StringField()), PLACE)
+    found = columns_of(client)
+    assert (found["color"], found["weight"], found["note"]) == ("string", "double", "string")
+    with pytest.raises(ContractError, match="`note` is gone"):
+        catalog.ensure_table(DATABASE, orders(), PLACE)
+
+
+def test_a_column_of_the_files_keeps_its_type(client: Any) -> None:
+    catalog = quick(client)
+    catalog.ensure_table(DATABASE, orders(), PLACE)
+    catalog.add_columns(DATABASE, orders(), {"color": "string"})
+    with pytest.raises(ContractError, match="`color` is int in the new files, and string in the catalog"):
+        catalog.add_columns(DATABASE, orders(), {"color": "int"})
+    with pytest.raises(ContractError, match="`color`"):
+        catalog.ensure_table(DATABASE, orders(color=IntegerField()), PLACE)
