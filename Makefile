@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one test-spark4 lint format bench lock venv servers clean distclean
+.PHONY: help demo lab test test-fast test-slow test-one test-crash test-spark4 lint format bench lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,7 @@ help:
 	@echo 'make lab     open JupyterLab on the copy of the quickstart in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
+	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
@@ -55,6 +56,11 @@ test-slow: venv
 
 test-one: venv
 	@$(PYTEST) $(T) $(PYTEST_ARGS)
+
+# All of what `make test` plays a part of; the table says how many points of failure were tried.
+test-crash: venv
+	@time $(BIN)/python -m tests.crash
+	@time env ALUR_CRASH=all $(PYTEST) tests/test_kill_steps.py $(PYTEST_ARGS)
 
 # What Glue 6.0 runs: the readers' tests on another Spark, which the locked environment has no room for.
 SPARK4 := .venv-spark4

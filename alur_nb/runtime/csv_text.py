@@ -12,13 +12,13 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from alur_nb.runtime.csv_scan import MAX_COLUMNS
 from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.landed import (
     SOURCE_FILE,
     WHOLE_CODECS,
     LandedFile,
     ReadableFile,
     checked_uri,
-    literal,
     source_file,
 )
 
@@ -76,7 +76,7 @@ def text_frame(
     schema = StructType([StructField(name, StringType()) for name in [*names, "_raw"]])
     # The header was read before, in this version of the file; Spark's own comparison is a second pair of eyes.
     reader = _reader(spark, layout, dialect).option("enforceSchema", str(not simple).lower())
-    frame = reader.schema(schema).csv([literal(checked_uri(file)) for file in files])
+    frame = reader.schema(schema).csv([literal_uri(checked_uri(file)) for file in files])
     texts = [*(f"c{index}" for index in range(len(names))), RAW]
     if len(files) == 1:
         return frame.toDF(*texts).withColumn(SOURCE_FILE, F.lit(files[0].path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from alur_nb.runtime.dialect import Inspection
 from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.header import Binding
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ REJECTED = "_rejected"
 REJECTS_DDL = "raw string, source_file string, line_number bigint, `column` string, reason string"
 WHOLE_CODECS = (".gz", ".bz2")
 """Compressed files by the end of their names; each is read by one task from its start."""
-_ESCAPED_IN_GLOBS = re.compile(r"([\[\]{}*?\\])")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.!~'()*,;:$&+=@/-]*")
 
 
@@ -48,11 +48,6 @@ class ReadableFile:
     binding: Binding
 
 
-def literal(uri: str) -> str:
-    r"""Return the URI as Spark's path argument: `[ ] { } * ? \` stand for themselves."""
-    return _ESCAPED_IN_GLOBS.sub(r"\\\1", uri)
-
-
 def checked_uri(file: LandedFile) -> str:
     """Return the URI; raises SourceError for a name that Spark passes over or cannot open."""
     name = file.uri.rsplit("/", 1)[-1]
@@ -66,7 +61,7 @@ def checked_uri(file: LandedFile) -> str:
             f"{file.path}: Spark cannot open a local file with `:` in its name.",
             fix="Rename the file, for instance with `-` for `:`.",
         )
-    if ":" in file.uri.partition(":")[2] and literal(file.uri) != file.uri:
+    if ":" in file.uri.partition(":")[2] and literal_uri(file.uri) != file.uri:
         # Hadoop's Globber takes what is before the colon for a scheme (measured with 3.3.4).
         raise SourceError(
             f"{file.path}: Spark cannot open a path that has both `:` and one of `[ ] {{ }} * ? \\`.",

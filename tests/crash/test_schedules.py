@@ -27,6 +27,7 @@ def test_one_fault_at_every_step(world: MakeWorld) -> None:
     assert set(tally.by_fault) == {what.name.lower() for what in What}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", WORLDS)
 def test_two_live_runs_that_meet_where_it_matters(world: MakeWorld) -> None:
     assert play_all(world, schedules.crossroads(world), Tally("crossroads")).schedules > 50

@@ -62,6 +62,7 @@ def test_the_lease_is_held_by_the_glue_run_and_its_retry_takes_it_over_at_once(
         workspace.ledger.renew(died)
 
 
+@pytest.mark.slow
 def test_the_exit_code_and_the_log_say_how_it_went(
     workspace: Workspace, land: Land, ingest: Pipeline, capsys: pytest.CaptureFixture[str]
 ) -> None:
