@@ -221,10 +221,9 @@ def _frame(source: Source, pipeline: Pipeline) -> DataFrame:
 def _loaded(call: LoadCall) -> DataFrame:
     from pyspark.sql import functions as F
 
-    from alur_nb.runtime.load import contract_for, source_for
+    from alur_nb.runtime.load import contract_for
     from alur_nb.runtime.tables import METADATA_TYPES
 
-    source_for(call)  # refuses what a run would refuse
     columns = {name: column.ddl for name, column in contract_for(call).file_columns.items()} | dict(
         METADATA_TYPES
     )

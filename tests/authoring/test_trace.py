@@ -322,12 +322,6 @@ WRONG = {
         "    return get_spark_session().sql(\"select 'a' a\")\n",
         "did not reach load_to_bronze",
     ),
-    "later": (
-        "class R(BronzeTable):\n    a = StringField()\n"
-        "@pipeline(target=R)\ndef later():\n"
-        "    return load_to_bronze(get_spark_session(), 'l/*.csv', target=R, force_reprocess=True)\n",
-        "force_reprocess",
-    ),
     "first": (
         "class Same(BronzeTable):\n    a = StringField()\n"
         "@pipeline(sources={'a': files('a/*.csv')}, target=Same)\ndef first(a):\n    return a\n",
