@@ -166,7 +166,7 @@ def _reset(options: argparse.Namespace) -> int:
     if not options.yes and not _sure(
         f"Take everything back that {options.name} holds? Its files stay. [y/N] "
     ):
-        _tell("Nothing was done.", stream="stderr")
+        _tell("Nothing was done. Where nobody can answer, add --yes.", stream="stderr")
         return FAILED
     report = rolling_back.reset(project, options.name, env=options.env, cascade=options.cascade)
     _show(options, report.to_dict(), str(report))

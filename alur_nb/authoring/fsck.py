@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,7 +177,7 @@ def _files(
 ) -> Iterator[Finding]:
     """Compare one table, or its rejects, with what lies in its place."""
     rejects = kind.endswith(REJECTS_SUFFIX)
-    shown = [batch for batch in alive if (batch.rejects_prefix if rejects else batch.data_prefix) is not None]
+    shown = _shown(alive, rejects=rejects)
     survey = place.lake.survey(kind, shown)
     for batch in shown:
         found, wanted = survey.files[batch.id], frozenset(batch.files)
@@ -202,6 +202,13 @@ def _files(
                 "Load its inputs again: alur replay.",
             )
     yield from _not_live(kind, survey, batches, shown)
+
+
+def _shown(alive: Iterable[Batch], *, rejects: bool) -> list[Batch]:
+    """Return the live batches that have rows of this kind, less the rejects that have expired."""
+    if rejects:
+        return [batch for batch in alive if batch.rejects_prefix is not None and not batch.rejects_expired]
+    return [batch for batch in alive if batch.data_prefix is not None]
 
 
 def _not_live(
@@ -265,7 +272,7 @@ def _repair_files(place: Workspace, name: str) -> list[str]:
     done = []
     for kind in (name, name + REJECTS_SUFFIX):
         rejects = kind.endswith(REJECTS_SUFFIX)
-        shown = [b for b in alive.values() if (b.rejects_prefix if rejects else b.data_prefix) is not None]
+        shown = _shown(alive.values(), rejects=rejects)
         survey = place.lake.survey(kind, shown)
         for batch_id in survey.hidden:
             place.lake.publish(alive[batch_id])

@@ -12,6 +12,7 @@ from alur_nb.authoring.batch_names import table_named
 from alur_nb.runtime.errors import SettingsError, plural
 from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.project import Project
+from alur_nb.runtime.publish import expired
 from alur_nb.runtime.reading import last_batch, read_rejects
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
@@ -36,6 +37,8 @@ class RejectsReport:
     """The last batch, where that alone was asked for."""
     aborted: str | None = None
     """Why that batch was aborted."""
+    expired: int = 0
+    """Rows of the total that were deleted, as `rejects_retention_days` says."""
     written: str | None = None
     """The CSV file."""
 
@@ -48,6 +51,7 @@ class RejectsReport:
             "total": self.total,
             "by_reason": self.by_reason,
             "rows": list(self.rows),
+            "expired": self.expired,
             "written": self.written,
         }
 
@@ -62,6 +66,8 @@ class RejectsReport:
             column = f", column {row['column']}" if row["column"] else ""
             lines.append(f"{row['source_file'] or '(made by the pipeline)'}{line}{column}: {row['reason']}")
             lines.append(f"    | {_printable(row['raw'])}")
+        if self.expired:
+            lines.append(f"{plural(self.expired, 'row')} of them had been kept long enough and were deleted")
         if self.written:
             lines.append(f"written to {self.written}")
         return "\n".join(lines)
@@ -93,6 +99,7 @@ def rejects(
         total=sum(batch.counts.get("rejected", 0) for batch in chosen),
         by_reason=_reasons(chosen),
         batch=newest.id if last and newest else None,
+        expired=sum(batch.counts.get("rejected", 0) for batch in chosen if expired(place, batch)),
         aborted=newest.reason if last and newest and newest.state is State.ABORTED else None,
     )
     if csv_file is not None and csv_file.exists():

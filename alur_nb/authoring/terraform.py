@@ -57,6 +57,7 @@ def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
         "parameters": manifest["parameters"],
         "libraries": manifest["libraries"],
         "log_retention_days": environment.log_retention_days,
+        **({"rejects_retention_days": days} if (days := environment.rejects_retention_days) else {}),
         "protect_data": True,
         "pipelines": {name: _job(name, entry, landing) for name, entry in manifest["pipelines"].items()},
     }

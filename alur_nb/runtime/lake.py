@@ -69,6 +69,9 @@ class Lake(Protocol):
         Again is nothing. Only for a batch whose state in the ledger is decided: it deletes what was sealed.
         """
 
+    def forget_rejects(self, batch: Batch) -> None:
+        """Delete a committed batch's rejected rows, then what shows them; again is nothing. Its data stays."""
+
     def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
         """Return where the rows of published batches lie; StorageError where one is gone."""
 

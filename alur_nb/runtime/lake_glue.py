@@ -101,6 +101,14 @@ class GlueLake:
         for table, locations in self._partitions(batch).items():
             self._catalog.drop_partitions(self._place(table).database, _name(table), locations)
 
+    def forget_rejects(self, batch: Batch) -> None:
+        """Empty the batch's prefix of the rejects, then drop its partition."""
+        table = batch.table + REJECTS_SUFFIX
+        keys = [split_uri(uri)[1] for uri in self._objects(table, batch.id)]
+        delete_objects(self._s3, split_uri(self.table_uri(table))[0], keys)
+        values = self._partitions(batch).get(table, {})
+        self._catalog.drop_partitions(self._place(table).database, _name(table), values)
+
     def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
         """Return each batch's sealed prefix; one request for 1,000 batches tells that none is gone."""
         rejects = table.endswith(REJECTS_SUFFIX)

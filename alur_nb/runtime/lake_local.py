@@ -93,6 +93,12 @@ class LocalLake:
                 shutil.rmtree(folder)
         self.discard(batch)
 
+    def forget_rejects(self, batch: Batch) -> None:
+        """Delete the folder of the batch's rejects in the warehouse."""
+        folder = self._published(batch.table + REJECTS_SUFFIX, batch.id)
+        with storage_errors(folder), suppress(FileNotFoundError):  # deleted before
+            shutil.rmtree(folder)
+
     def batch_uris(self, table: str, batches: Sequence[Batch]) -> list[str]:
         """Return one directory a batch, leaving out those without rows of this kind."""
         rejects = table.endswith(REJECTS_SUFFIX)

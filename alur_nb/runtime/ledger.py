@@ -82,6 +82,8 @@ class Batch:
     added: Mapping[str, str] = field(default_factory=dict)
     """Columns of the rows that the table did not declare, name -> type: `_rescued`, and what evolve added."""
     cleaned: bool = False
+    rejects_expired: bool = False
+    """Whether its rejected rows were deleted when they had been kept for as long as the settings say."""
     times: Mapping[str, str] = field(default_factory=dict)
     """State name in lower case -> ISO time, UTC."""
 
@@ -121,6 +123,9 @@ class Ledger(Protocol):
 
     def mark_cleaned(self, table: str, batch_id: str) -> None:
         """Note that a dead batch's prefixes are empty."""
+
+    def mark_expired(self, table: str, batch_id: str) -> None:
+        """Note that a batch's rejected rows are deleted."""
 
     def batch(self, table: str, batch_id: str) -> Batch | None:
         """Return one batch as it is now."""

@@ -3,7 +3,7 @@
 Partition `{project}#{environment}#{layer}.{table}`, with three kinds of items, none of which ever expires:
 
     LEASE               epoch, owner, renewed_at, token
-    BATCH#{id}          state, epoch, run_id, pipeline, {state}_at, cleaned, body (the rest, compressed)
+    BATCH#{id}          state, epoch, run_id, pipeline, {state}_at, cleaned, rejects_expired, body (the rest, compressed)
     INPUTS#{id}#{n}     page (about 1,000 inputs, compressed); of (how many pages, once they are complete)
 
 and, in the partition `{project}#{environment}`, META with the schema's version.
@@ -206,10 +206,17 @@ class DynamoLedger:
 
     def mark_cleaned(self, table: str, batch_id: str) -> None:
         """Set `cleaned` on a batch."""
+        self._mark(table, batch_id, "cleaned")
+
+    def mark_expired(self, table: str, batch_id: str) -> None:
+        """Set `rejects_expired` on a batch."""
+        self._mark(table, batch_id, "rejects_expired")
+
+    def _mark(self, table: str, batch_id: str, attribute: str) -> None:
         with suppress(Refused):
             exists: Item = {SORT_KEY: _BATCH + batch_id}
             self._dynamo.write(
-                Update(self._pk(table), _BATCH + batch_id, set={"cleaned": True}, only_if=exists)
+                Update(self._pk(table), _BATCH + batch_id, set={attribute: True}, only_if=exists)
             )
 
     def forget_inputs(self, lease: Lease) -> int:
@@ -348,7 +355,11 @@ def _batch_from(item: Item) -> Batch:
     times = {state.lower(): item[f"{state.lower()}_at"] for state in State if f"{state.lower()}_at" in item}
     body: Any = zlib.decompress(item["body"]).decode()
     return replace(
-        batch_from_json(body), state=State(item["state"]), times=times, cleaned=bool(item["cleaned"])
+        batch_from_json(body),
+        state=State(item["state"]),
+        times=times,
+        cleaned=bool(item["cleaned"]),
+        rejects_expired=bool(item.get("rejects_expired", False)),
     )
 
 

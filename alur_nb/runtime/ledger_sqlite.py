@@ -162,6 +162,13 @@ class SqliteLedger:
             if known is not None:
                 _update(db, replace(known, cleaned=True))
 
+    def mark_expired(self, table: str, batch_id: str) -> None:
+        """Set `rejects_expired` on a batch."""
+        with self._transaction() as db:
+            known = _read(db, table, batch_id)
+            if known is not None:
+                _update(db, replace(known, rejects_expired=True))
+
     def batch(self, table: str, batch_id: str) -> Batch | None:
         """Return the batch, or None."""
         if not self.path.exists():

@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from alur_nb.runtime.errors import LedgerError, StorageError
+from alur_nb.runtime.errors import LedgerError, StorageError, plural
 from alur_nb.runtime.ledger import Batch, Input, State, live
 from alur_nb.runtime.workspace import Workspace
 
@@ -55,6 +56,7 @@ def recover(workspace: Workspace, table: str) -> list[str]:
         elif batch.state in (State.PLANNED, State.SEALED) and finish(workspace, table, batch.id):
             notes.append(f"Batch {batch.id} of a run that died was finished.")
     _clean_dead(workspace, table)
+    notes += _expire_rejects(workspace, table)
     for note in notes:
         log.info("%s: %s", table, note)
     return notes
@@ -74,6 +76,38 @@ def _clean_dead(workspace: Workspace, table: str) -> None:
                 clean(workspace, batch)
         elif is_dead(batch, alive) and (batch.id in staged or not batch.cleaned):
             take_out(workspace, batch)
+
+
+def expired(workspace: Workspace, batch: Batch) -> bool:
+    """Whether the batch's rejected rows are deleted, or have been kept for as long as the settings say."""
+    days = workspace.environment.rejects_retention_days
+    committed = batch.times.get("committed")
+    if batch.rejects_expired or not days or committed is None:
+        return batch.rejects_expired
+    return datetime.now(UTC) - datetime.fromisoformat(committed) > timedelta(days=days)
+
+
+def _expire_rejects(workspace: Workspace, table: str) -> list[str]:
+    """Delete rejected rows that were kept long enough; that it fails stops no run, and the next one tries again."""
+    if not workspace.environment.rejects_retention_days:
+        return []
+    old = [
+        batch
+        for batch in live(workspace.ledger.batches(table))
+        if batch.rejects_prefix and not batch.rejects_expired and expired(workspace, batch)
+    ]
+    try:
+        for batch in old:
+            workspace.lake.forget_rejects(batch)
+            workspace.ledger.mark_expired(table, batch.id)
+    except (StorageError, LedgerError) as error:
+        return [
+            f"Rejected rows that have expired could not be deleted, the next run tries again: {error.message}"
+        ]
+    days = workspace.environment.rejects_retention_days
+    return (
+        [f"The rejected rows of {plural(len(old), 'batch')} were deleted, after {days} days."] if old else []
+    )
 
 
 def is_dead(batch: Batch, alive: Collection[str]) -> bool:

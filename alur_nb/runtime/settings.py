@@ -17,6 +17,8 @@ LOCAL = "local"
 DEFAULT_NOTEBOOKS = ("*.ipynb", "notebooks/*.ipynb")
 GLUE_VERSIONS = ("5.1", "5.0", "6.0")
 ENCRYPTIONS = ("aws-managed", "customer-key")
+# The other defaults are for AWS: a landing bucket, workers, a region.
+_LOCAL_DEFAULTS = ("rejects_retention_days",)
 EXECUTION_CLASSES = ("STANDARD", "FLEX")
 
 
@@ -41,6 +43,8 @@ class Environment:
     backend: Mapping[str, Any] = field(default_factory=dict)
     alarm_email: str | None = None
     log_retention_days: int = 30
+    rejects_retention_days: int = 0
+    """Rejected rows, which are raw lines, are deleted after so many days; 0 keeps them as long as the data."""
 
     @property
     def is_local(self) -> bool:
@@ -175,7 +179,9 @@ def _environments(
 ) -> Mapping[str, Environment]:
     known = [f.name for f in dataclasses.fields(Environment) if f.name != "name"]
     _refuse_unknown(defaults, known, "defaults", path)
-    environments = {LOCAL: Environment(LOCAL, landing=str(root / "data"))}
+    local = {key: defaults[key] for key in _LOCAL_DEFAULTS if key in defaults}
+    _check_environment(LOCAL, local, path)
+    environments = {LOCAL: Environment(LOCAL, landing=str(root / "data"), **local)}
     _refuse_unknown(named, named if isinstance(named, Mapping) else (), "env", path)
     for name, table in named.items():
         _refuse_unknown(table, known, f"env.{name}", path)

@@ -65,6 +65,11 @@ def open_job(argument: Mapping[str, Any]) -> Workspace:
 
     deployment = deployment_of(argument)
     name = deployment.environment
-    environment = Environment(name, landing=deployment.landing, region=deployment.region)
+    environment = Environment(
+        name,
+        landing=deployment.landing,
+        region=deployment.region,
+        rejects_retention_days=int(argument.get("rejects_retention_days") or 0),
+    )
     settings = Settings(Path.cwd(), deployment.project, environments={name: environment})
     return Workspace(settings, environment, *open_parts(deployment))

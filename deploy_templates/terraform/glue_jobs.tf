@@ -14,6 +14,9 @@ locals {
       landing     = var.landing
       ledger      = { table = aws_dynamodb_table.ledger.name }
       parameters  = var.parameters
+
+      rejects_retention_days = var.rejects_retention_days
+
       lake = {
         for layer in local.layers : layer => {
           database = aws_glue_catalog_database.this[layer].name

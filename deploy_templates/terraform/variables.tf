@@ -172,6 +172,17 @@ variable "log_retention_days" {
   }
 }
 
+variable "rejects_retention_days" {
+  description = "Rejected rows are deleted by the jobs after so many days; 0 keeps them as long as the data."
+  type        = number
+  default     = 0
+
+  validation {
+    condition     = var.rejects_retention_days >= 0 && floor(var.rejects_retention_days) == var.rejects_retention_days
+    error_message = "rejects_retention_days: a whole number of days, 0 or more."
+  }
+}
+
 variable "protect_data" {
   description = "False: `terraform destroy` may empty the buckets and delete the ledger."
   type        = bool

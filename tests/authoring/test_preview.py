@@ -115,6 +115,7 @@ def test_new_files_are_shown_as_they_would_be_loaded(
         "skipped": 0,
         "same_content": 0,
         "bad": 0,
+        "left_out": 0,
     }
     assert source.sampled is not None
     assert (source.sampled.files_read, source.sampled.rows, source.sampled.complete) == (2, 3, True)

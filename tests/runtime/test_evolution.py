@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,7 +26,6 @@ from alur_nb.runtime.errors import ContractError, DeclarationError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import PipelineRun
 from alur_nb.runtime.runner import run_pipelines
-from alur_nb.runtime.settings import Environment
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
 
@@ -74,19 +72,6 @@ def test_rescue_keeps_unknown_columns_beside_the_row(
     ]
     (batch,) = workspace.ledger.batches("bronze.orders")
     assert batch.added == {"_rescued": "string"}
-
-
-@pytest.mark.parametrize("mode", ["rescue", "evolve"])
-def test_on_aws_a_column_is_added_by_declaring_it(
-    mode: str, workspace: Workspace, project: Project, land: Land
-) -> None:
-    Shop(schema_mode=mode)
-    land("orders/1.csv", "id,note,size\n1,a,2\n")
-    elsewhere = replace(workspace, environment=Environment("dev", landing="s3://landing/"))
-    run = go(elsewhere, project, "failed")
-    assert "works on the embedded lake" in run.error_text
-    assert "Declare the new columns" in run.error_text
-    assert workspace.ledger.batches("bronze.orders") == []
 
 
 def test_evolve_adds_the_column_and_shows_the_line_to_declare_it(

@@ -327,3 +327,15 @@ def test_a_glue_run_is_followed_by_its_own_retry_and_nobody_else(ledger: Ledger)
 
 def test_a_batch_id_carries_its_epoch() -> None:
     assert epoch_of("00000012-0001") == 12
+
+
+def test_rejects_are_noted_as_expired(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    batch = planned(ledger, lease)
+    ledger.seal(batch, [])
+    ledger.commit(batch)
+    ledger.mark_expired(TABLE, batch.id)
+    ledger.mark_expired(TABLE, "00000099-0001")  # one that is not there is nothing
+    known = ledger.batch(TABLE, batch.id)
+    assert known is not None
+    assert (known.state, known.rejects_expired, known.cleaned) == (State.COMMITTED, True, False)
