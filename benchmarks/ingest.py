@@ -8,18 +8,17 @@ to stderr; the result is one line of JSON on stdout, whose `ratio` is that of th
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import shutil
-import statistics
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rounds import WORK, alternate, parser, report, tell
 
 from alur_nb import (
     BooleanField,
@@ -42,7 +41,6 @@ from alur_nb.runtime.workspace import open_workspace
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-ROOT = Path(__file__).resolve().parent.parent
 FIRST_DAY = date(2024, 1, 1)
 FIRST_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -79,56 +77,27 @@ def ingest_orders(orders: DataFrame) -> DataFrame:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Make the files where they are not there yet, measure, print the line."""
-    options = _parse(arguments)
-    work = ROOT / "build" / "benchmark"
-    landing = make_files(work / f"orders-{options.rows}-{options.files}", options.rows, options.files)
+    options = parser(__doc__)
+    options.add_argument("--rows", type=int, default=1_000_000)
+    options.add_argument("--files", type=int, default=24)
+    options.add_argument("--rounds", type=int, default=5)
+    given = options.parse_args(arguments)
+    landing = make_files(WORK / f"orders-{given.rows}-{given.files}", given.rows, given.files)
     actions = {
-        "bare": partial(write_bare, get_spark_session(), landing, work),
-        "alur": partial(ingest, landing, work, options.rows),
+        "bare": partial(write_bare, get_spark_session(), landing, WORK),
+        "alur": partial(ingest, landing, WORK, given.rows),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in actions}
-    for number in range(options.rounds + 1):
-        # Every other round the other way round, so that neither always finds the warmer machine.
-        for name in list(actions) if number % 2 else reversed(actions):
-            taken = _timed(actions[name])
-            _tell(f"round {number} {name}: {taken:.2f} s{'' if number else ' (warming up, not counted)'}")
-            if number:
-                seconds[name].append(taken)
-    print(json.dumps(_result(options, seconds["bare"], seconds["alur"])))
-    return 0
-
-
-def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    medians = alternate(actions, given.rounds)
+    report(
+        "ingest",
+        rows=given.rows,
+        files=given.files,
+        rounds=given.rounds,
+        bare_seconds=medians["bare"],
+        alur_seconds=medians["alur"],
+        ratio=medians["alur"] / medians["bare"],
     )
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--files", type=int, default=24)
-    parser.add_argument("--rounds", type=int, default=5)
-    return parser.parse_args(arguments)
-
-
-def _result(options: argparse.Namespace, bare: list[float], ours: list[float]) -> dict[str, object]:
-    medians = statistics.median(bare), statistics.median(ours)
-    return {
-        "benchmark": "ingest",
-        "rows": options.rows,
-        "files": options.files,
-        "rounds": options.rounds,
-        "bare_seconds": round(medians[0], 3),
-        "alur_seconds": round(medians[1], 3),
-        "ratio": round(medians[1] / medians[0], 3),
-    }
-
-
-def _timed(action: Callable[[], None]) -> float:
-    started = time.perf_counter()
-    action()
-    return time.perf_counter() - started
-
-
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    return 0
 
 
 def write_bare(spark: SparkSession, landing: Path, work: Path) -> None:
@@ -154,7 +123,7 @@ def make_files(folder: Path, rows: int, count: int) -> Path:
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        _tell(f"making {rows:,} rows in {count} files in {folder}")
+        tell(f"making {rows:,} rows in {count} files in {folder}")
         for number in range(count):
             first, last = rows * number // count, rows * (number + 1) // count
             with (part / f"orders-{number:02}.csv").open("w", encoding="utf-8", newline="") as stream:

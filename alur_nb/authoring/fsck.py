@@ -11,7 +11,7 @@ from alur_nb.authoring.batch_names import table_named
 from alur_nb.runtime import publish
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.lake import Survey
-from alur_nb.runtime.ledger import Batch, Input, State, live
+from alur_nb.runtime.ledger import Batch, Input, State, inputs_by_batch, live
 from alur_nb.runtime.owners import local_owner
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
@@ -106,7 +106,7 @@ def fsck(
     batches = place.ledger.batches(table.qualified_name)
     alive = live(batches)
     # Read after the batches: what is sealed has its inputs.
-    inputs = place.ledger.inputs_by_batch(table.qualified_name)
+    inputs = inputs_by_batch(place.ledger, table.qualified_name)
     findings = [
         *_unfinished(batches),
         *_doubled(alive, inputs),

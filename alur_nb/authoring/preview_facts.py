@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
-from alur_nb.runtime.plan import Status
+from alur_nb.runtime.compare import Status
 from alur_nb.runtime.quality import CheckResult
 
 Verdict = Literal["would load", "nothing new", "would fail"]

@@ -17,11 +17,12 @@ from alur_nb.authoring.preview_facts import (
     State,
 )
 from alur_nb.authoring.sample import Head
+from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.header import Binding
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.pipelines import FileSource
-from alur_nb.runtime.plan import PlannedFile, SourcePlan
+from alur_nb.runtime.plan import SourcePlan
 from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:

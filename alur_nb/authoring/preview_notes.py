@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from alur_nb.authoring.preview_facts import Obstacle
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_rehearsal import Rehearsed, TableSample
+from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
-from alur_nb.runtime.plan import PlannedFile
 
 
 def size_text(size: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, BinaryIO
 from alur_nb.authoring.preview_files import HEAD_BYTES, FilesSample, Opened, doubts, good_files, sampled
 from alur_nb.authoring.sample import head, spread
 from alur_nb.runtime import evolution, readers
+from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
+from alur_nb.runtime.input_history import read_history
 from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.landed import WHOLE_CODECS
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
-from alur_nb.runtime.plan import PlannedFile, SourcePlan, grown, inspect_file, list_source, read_history
+from alur_nb.runtime.plan import SourcePlan, grown, inspect_file, list_source
 from alur_nb.runtime.result import with_metadata
 from alur_nb.runtime.supersede import NOTHING, Superseded
 from alur_nb.runtime.tables import Table
@@ -159,11 +161,11 @@ class Sampler:
         self, target: Table, source: FileSource, opened: Sequence[Opened]
     ) -> tuple[list[Opened], list[str]]:
         """Find new files whose bytes came before under another name, among those that were seen whole."""
-        seen = dict(read_history(self.workspace.ledger, target.qualified_name).by_hash)
+        history, seen = read_history(self.workspace.ledger, target.qualified_name), dict[str, str]()
         compared, warnings = [], []
         for one in opened:
             digest = one.planned.content_hash if one.complete and one.planned.status == "new" else None
-            twin = seen.get(digest) if digest else None
+            twin = (history.twin("", digest) or seen.get(digest)) if digest else None
             if digest:
                 seen.setdefault(digest, one.planned.file.path)
             if twin is not None and source.same_content == "skip":
@@ -200,14 +202,17 @@ class _CappedFiles:
         self.capped: dict[str, int] = {}
         """Pattern -> files that match it, where they are too many."""
 
-    def list(self, pattern: str) -> list[SourceFile]:
-        """Return the newest files that match, by path; what is new is among them first of all."""
+    def scan(self, pattern: str) -> Iterator[SourceFile]:
+        """Yield the newest files that match; what is new is among them first of all."""
         found = self._files.list(pattern)
-        if len(found) <= LISTING_CAP:
-            return found
-        self.capped[pattern] = len(found)
-        newest = sorted(found, key=lambda file: (file.modified_at, file.path))[-LISTING_CAP:]
-        return sorted(newest, key=lambda file: file.path)
+        if len(found) > LISTING_CAP:
+            self.capped[pattern] = len(found)
+            found = sorted(found, key=lambda file: (file.modified_at, file.path))[-LISTING_CAP:]
+        yield from found
+
+    def list(self, pattern: str) -> list[SourceFile]:
+        """Return what `scan` yields, sorted by path."""
+        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the file, or the head of it."""

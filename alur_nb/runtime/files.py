@@ -37,11 +37,14 @@ class SourceFile:
 class Files(Protocol):
     """The few calls that planning and reading need of a landing zone."""
 
-    def list(self, pattern: str) -> list[SourceFile]:
-        """Return the files that match the glob, all of them or SourceError, sorted by path.
+    def scan(self, pattern: str) -> Iterator[SourceFile]:
+        """Yield the files that match the glob as they are found, in no order; all of them, or SourceError.
 
         A folder that does not exist is a SourceError where there are folders; S3 has none, there it is empty.
         """
+
+    def list(self, pattern: str) -> list[SourceFile]:
+        """Return what `scan` yields, sorted by path."""
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the raw bytes; SourceError where the file is gone, has changed, or may not be read.
@@ -62,7 +65,7 @@ class LocalFiles:
     def __init__(self, landing: Path) -> None:
         self.landing = landing.resolve()
 
-    def list(self, pattern: str) -> list[SourceFile]:
+    def scan(self, pattern: str) -> Iterator[SourceFile]:
         """Match `*`, `?`, `[..]`, `{a,b}` and `**`; hidden files (`.x`, `_x`) are never matched."""
         fixed, wild = split_pattern(pattern)
         folder = Path(os.path.normpath(self.landing / fixed))
@@ -72,8 +75,13 @@ class LocalFiles:
                 fix=f"Create it, or correct the pattern; relative patterns start at {self.landing}.",
             )
         matches = re.compile(glob_regex(wild)).fullmatch
-        found = (path for path in _walk(folder) if matches(path.relative_to(folder).as_posix()))
-        return sorted((self._describe(path) for path in found), key=lambda file: file.path)
+        for path in _walk(folder):
+            if matches(path.relative_to(folder).as_posix()):
+                yield self._describe(path)
+
+    def list(self, pattern: str) -> list[SourceFile]:
+        """Return what `scan` yields, sorted by path."""
+        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the file's raw bytes; a disk reads no more than is asked of it, so `head` changes nothing."""

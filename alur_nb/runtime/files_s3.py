@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 
@@ -41,7 +42,7 @@ class S3Files:
         self._opened: dict[str, _Moment] = {}
         """URI -> what was opened: after the last read the object must still be that very one."""
 
-    def list(self, pattern: str) -> list[SourceFile]:
+    def scan(self, pattern: str) -> Iterator[SourceFile]:
         """Match as on a disk: `*`, `?`, `[..]`, `{a,b}` and `**`; hidden names (`.x`, `_x`) are never matched.
 
         Raises SourceError for a listing of which a part is missing, and for an object that Spark cannot open.
@@ -49,12 +50,14 @@ class S3Files:
         root, wild = self._split(pattern)
         bucket, folder = split_uri(root)
         matches = re.compile(glob_regex(wild)).fullmatch
-        found = []
         for listed in list_objects(self._s3, bucket, folder + literal_start(wild), kind=SourceError):
             name = listed.key[len(folder) :]
             if matches(name) and not name.endswith("/") and not any(map(is_hidden, name.split("/"))):
-                found.append(self._describe(bucket, listed))
-        return sorted(found, key=lambda file: file.path)
+                yield self._describe(bucket, listed)
+
+    def list(self, pattern: str) -> list[SourceFile]:
+        """Return what `scan` yields, sorted by path."""
+        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Stream the object, or the first `head` bytes of it, if it is still in the listed version."""

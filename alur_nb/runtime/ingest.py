@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime import evolution, publish
 from alur_nb.runtime.aborted import KEPT
+from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.drops import Dropped, with_dropped
 from alur_nb.runtime.engine import Engine, SourceRead, Stage, StagedResult
 from alur_nb.runtime.errors import AlurError, AuditError, CheckError, SourceError
@@ -17,7 +18,7 @@ from alur_nb.runtime.examples import MAX_EXAMPLES, for_ledger
 from alur_nb.runtime.key_rules import bind_references
 from alur_nb.runtime.lake import data_prefix, rejects_prefix
 from alur_nb.runtime.ledger import Batch, Input, Lease, State, live
-from alur_nb.runtime.plan import PlannedFile, SourcePlan
+from alur_nb.runtime.plan import SourcePlan
 from alur_nb.runtime.quality import CheckResult, Expectation, Severity, no_nulls_in_column
 from alur_nb.runtime.rejects import judge, judge_dropped
 from alur_nb.runtime.supersede import NOTHING, Superseded

@@ -7,7 +7,7 @@ compare-and-set. An unreadable ledger raises LedgerError, and a run that meets o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Protocol
@@ -136,8 +136,8 @@ class Ledger(Protocol):
     def inputs(self, table: str, batch_id: str) -> list[Input]:
         """Return a batch's inputs, in the order in which they were planned."""
 
-    def inputs_by_batch(self, table: str) -> dict[str, list[Input]]:
-        """Return batch id -> inputs of the whole table, in far fewer requests than one per batch."""
+    def input_pages(self, table: str) -> Iterator[tuple[str, list[Input]]]:
+        """Yield batch id and inputs of the whole table, page by page, by batch; far fewer requests than batches."""
 
     def lease(self, table: str) -> Lease | None:
         """Return who holds the table's lease, alive or not; None where nobody does."""
@@ -147,6 +147,14 @@ class Ledger(Protocol):
 
         Only below the lease's epoch: from there on no PLAN can come any more, under ours it still may.
         """
+
+
+def inputs_by_batch(ledger: Ledger, table: str) -> dict[str, list[Input]]:
+    """Return batch id -> inputs of the whole table, all of them in memory."""
+    found: dict[str, list[Input]] = {}
+    for batch_id, inputs in ledger.input_pages(table):
+        found.setdefault(batch_id, []).extend(inputs)
+    return found
 
 
 def live(batches: Sequence[Batch]) -> list[Batch]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -244,12 +244,13 @@ class DynamoLedger:
 
     def inputs(self, table: str, batch_id: str) -> list[Input]:
         """Return a batch's inputs."""
-        return _inputs_from(self._query(table, f"{_INPUTS}{batch_id}#"))
+        items = _complete(self._query(table, f"{_INPUTS}{batch_id}#"))
+        return [one for item in items for one in inputs_of(item["page"])]
 
-    def inputs_by_batch(self, table: str) -> dict[str, list[Input]]:
-        """Return the inputs of all batches of the table: a request for each megabyte of them."""
-        items = self._query(table, _INPUTS)
-        return {batch_id: _inputs_from(some) for batch_id, some in groupby(items, _batch_of)}
+    def input_pages(self, table: str) -> Iterator[tuple[str, list[Input]]]:
+        """Yield the pages of all batches of the table: a request for each megabyte of them."""
+        for batch_id, items in groupby(self._query(table, _INPUTS), _batch_of):
+            yield from ((batch_id, inputs_of(item["page"])) for item in _complete(items))
 
     # -- Items
 
@@ -334,11 +335,13 @@ def _batch_of(item: Item) -> str:
     return batch_id
 
 
-def _inputs_from(items: Iterable[Item]) -> list[Input]:
-    """Unpack pages; where they are complete they say how many, and what the plan wrote beyond that is no more."""
-    found = list(items)
-    total = found[0].get("of", len(found)) if found else 0
-    return [one for item in found[:total] for one in inputs_of(item["page"])]
+def _complete(items: Iterable[Item]) -> Iterator[Item]:
+    """Yield a batch's pages; where they are complete they say how many, and what the plan wrote beyond is no more."""
+    total: int | None = None
+    for n, item in enumerate(items):
+        total = item.get("of") if n == 0 else total
+        if total is None or n < total:
+            yield item
 
 
 def _body(batch: Batch) -> bytes:

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS inputs (
 
 # Schema version -> what brings a file of that version to the next one; each runs inside the transaction that needs it.
 _MIGRATIONS: Mapping[int, Callable[[sqlite3.Connection], None]] = {}
+_PAGES_AT_ONCE = 50
 
 
 class SqliteLedger:
@@ -193,17 +194,18 @@ class SqliteLedger:
             rows = db.execute(query, (table, batch_id)).fetchall()
         return [item for (packed,) in rows for item in inputs_of(packed)]
 
-    def inputs_by_batch(self, table: str) -> dict[str, list[Input]]:
-        """Return the inputs of all batches of the table."""
-        query = 'SELECT batch_id, items FROM inputs WHERE "table" = ? ORDER BY batch_id, n'
-        if not self.path.exists():
-            return {}
-        with self._transaction(write=False) as db:
-            rows = db.execute(query, (table,)).fetchall()
-        found: dict[str, list[Input]] = {}
-        for batch_id, packed in rows:
-            found.setdefault(batch_id, []).extend(inputs_of(packed))
-        return found
+    def input_pages(self, table: str) -> Iterator[tuple[str, list[Input]]]:
+        """Yield the pages of all batches of the table, some at a time: no transaction waits for the reader."""
+        query = (
+            'SELECT batch_id, n, items FROM inputs WHERE "table" = ? AND (batch_id, n) > (?, ?) '
+            "ORDER BY batch_id, n LIMIT ?"
+        )
+        last: tuple[str, int] | None = ("", -1) if self.path.exists() else None
+        while last is not None:
+            with self._transaction(write=False) as db:
+                rows = db.execute(query, (table, *last, _PAGES_AT_ONCE)).fetchall()
+            yield from ((batch_id, inputs_of(packed)) for batch_id, _, packed in rows)
+            last = rows[-1][:2] if len(rows) == _PAGES_AT_ONCE else None
 
     def lease(self, table: str) -> Lease | None:
         """Return the holder, or None."""

@@ -2,48 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from alur_nb.runtime import evolution, readers
-from alur_nb.runtime.errors import SourceError, plural
+from alur_nb.runtime.compare import Comparison, PlannedFile, Status, compared, scan
+from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile, content_of
 from alur_nb.runtime.header import listed
+from alur_nb.runtime.input_history import InputHistory, read_history
 from alur_nb.runtime.lake import added_by
 from alur_nb.runtime.landed import ReadableFile
-from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
+from alur_nb.runtime.ledger import Batch, Ledger, State, live
 from alur_nb.runtime.pipelines import FileSource, NewSource
 from alur_nb.runtime.selection import ALL_NEW, Selection
 from alur_nb.runtime.supersede import NOTHING, SAME_CONTENT, Superseded
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
 
-Status = Literal["new", "changed", "done", "skipped", "same_content", "bad", "left_out"]
-
 # Heads are read in threads: a listing of 10,000 small files takes 0.4 s rather than 3 s.
 _INSPECT_THREADS = 8
-# A report names the reasons for leaving files out where they are few: each day may be one of its own.
-_LEFT_OUT_REASONS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
-    """One file of the listing, and what a run would do with it."""
-
-    file: SourceFile
-    status: Status
-    reason: str | None = None
-    fix: str | None = None
-    readable: ReadableFile | None = None
-    """How the file is read; None until it has been inspected."""
-
-    @property
-    def content_hash(self) -> str | None:
-        """SHA-256 of the raw bytes, where they have been read."""
-        return (self.readable.inspection.content_hash or None) if self.readable else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,37 +51,6 @@ class SourcePlan:
         return sum(planned.file.size for planned in self.new)
 
 
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the live batches of a table say of its input files."""
-
-    by_path: Mapping[str, Input]
-    by_hash: Mapping[str, str]
-    """Content hash, or on S3 MD5 and size -> path of a loaded file."""
-
-
-def read_history(ledger: Ledger, table: str, *, without: Collection[str] = ()) -> History:
-    """Gather the table's input files; *loaded in any live batch* beats *skipped in any live batch*.
-
-    Batches in `without` count as if they had never been: they are about to be superseded.
-    """
-    by_path: dict[str, Input] = {}
-    by_hash: dict[str, str] = {}
-    batches = [batch for batch in live(ledger.batches(table)) if batch.id not in without]
-    inputs = ledger.inputs_by_batch(table)  # read after the batches: what is sealed has its inputs
-    for batch in batches:
-        for item in inputs.get(batch.id, ()):
-            if item.kind != "file":
-                continue
-            known = by_path.get(item.key)
-            if known is None or item.outcome == "loaded" or known.outcome != "loaded":
-                by_path[item.key] = item
-            if item.outcome == "loaded":
-                for content in content_of(item.version, item.content_hash):
-                    by_hash.setdefault(content, item.key)
-    return History(by_path, by_hash)
-
-
 def list_source(
     workspace: Workspace,
     target: Table,
@@ -116,7 +65,10 @@ def list_source(
     Raises SourceError where a folder does not exist, LedgerError where the ledger cannot be read.
     """
     history = read_history(workspace.ledger, target.qualified_name, without=superseded.ids)
-    return _listed(workspace, target, parameter, source, history, retry=retry)
+    listed = sorted(scan(workspace.files, source), key=lambda file: file.path)
+    files = tuple(compared(file, history.of(file.path), retry=retry) for file in listed)
+    warnings = _warnings(target, source, len(files), len(history))
+    return SourcePlan(parameter, source, source.contract or target, files, warnings)
 
 
 def plan_source(
@@ -129,7 +81,9 @@ def plan_source(
     selection: Selection = ALL_NEW,
     superseded: Superseded = NOTHING,
 ) -> SourcePlan:
-    """Return the full plan of a run: listed, compared, changed files hashed, new files inspected and bound.
+    """Return the plan of a run: listed, compared, changed files hashed, new files inspected and bound.
+
+    Of the files that it does not take in it has only those that are to be told: its size grows with what is new.
 
     Raises SourceError for a changed file under `on_changed="error"`, and for a bad file under `strict`.
     """
@@ -141,6 +95,7 @@ def plan_source(
         use_history=use_history,
         selection=selection,
         superseded=superseded,
+        every=False,
     )
     for refusal in refusals(plan):
         raise refusal
@@ -156,23 +111,25 @@ def survey_source(
     use_history: bool = True,
     selection: Selection = ALL_NEW,
     superseded: Superseded = NOTHING,
+    every: bool = True,
 ) -> SourcePlan:
     """Return what `plan_source` does, with every file's fate and reason, also where a run would refuse it."""
     ledger, table = workspace.ledger, target.qualified_name
-    history = read_history(ledger, table, without=superseded.ids) if use_history else History({}, {})
-    plan = _listed(workspace, target, parameter, source, history, retry=selection.retry)
-    files = [_asked_for(planned, selection, superseded) for planned in plan.files]
-    files = [_settle_change(workspace, planned, history, source) for planned in files]
-    first_batch = use_history and not history.by_path and not superseded.ids
-    files, left = _first(files, selection, first_batch=first_batch)
-    files = inspect_files(workspace, files, plan.contract, source)
-    contract, files = grown(plan.contract, files, source)
+    history = read_history(ledger, table, without=superseded.ids) if use_history else InputHistory()
+    first_batch = use_history and not len(history) and not superseded.ids
+    comparison = Comparison(selection, superseded, first_batch=first_batch, every=every)
+    for file in scan(workspace.files, source):
+        comparison.add(compared(file, history.of(file.path), retry=selection.retry))
+    files = [_settle_change(workspace, planned, history, source) for planned in comparison.files()]
+    files = inspect_files(workspace, files, source.contract or target, source)
+    contract, files = grown(source.contract or target, files, source)
     if contract.added:
         added_by(contract, live(ledger.batches(table)))  # refuses another type than before
     files, warnings = _same_content(files, history, source.same_content)
     warnings += [note for planned in files for note in _binding_notes(planned, source)]
-    warnings += [*evolution.notes(contract), *left]
-    return replace(plan, contract=contract, files=tuple(files), warnings=(*plan.warnings, *warnings))
+    nothing = _warnings(target, source, comparison.listed, len(history))
+    notes = (*nothing, *warnings, *evolution.notes(contract), *comparison.notes())
+    return SourcePlan(parameter, source, contract, tuple(files), notes)
 
 
 def refusals(plan: SourcePlan) -> list[SourceError]:
@@ -183,70 +140,19 @@ def refusals(plan: SourcePlan) -> list[SourceError]:
     return [*found, _bad(bad)] if bad and plan.source.strict else found
 
 
-def _listed(
-    workspace: Workspace,
-    target: Table,
-    parameter: str,
-    source: FileSource,
-    history: History,
-    *,
-    retry: bool = False,
-) -> SourcePlan:
-    listed = {file.path: file for pattern in source.patterns for file in workspace.files.list(pattern)}
-    files = tuple(_compared(listed[path], history.by_path.get(path), retry=retry) for path in sorted(listed))
-    warnings = []
-    if not listed and not history.by_path:
-        warnings.append(
-            f"No file matches {', '.join(source.patterns)}, and {target.qualified_name} is empty."
-        )
-    return SourcePlan(parameter, source, source.contract or target, files, tuple(warnings))
-
-
-def _compared(file: SourceFile, known: Input | None, *, retry: bool) -> PlannedFile:
-    if known is None:
-        return PlannedFile(file, "new")
-    if known.outcome == "loaded":
-        return PlannedFile(file, "done" if known.version == file.version else "changed")
-    if known.version == file.version and not retry:
-        return PlannedFile(file, "skipped", known.reason, fix="alur retry, once it can be loaded.")
-    return PlannedFile(file, "new")  # a new version of a file that was only skipped has never been loaded
-
-
-def _asked_for(planned: PlannedFile, selection: Selection, superseded: Superseded) -> PlannedFile:
-    if planned.status not in ("new", "changed"):
-        return planned
-    reason = selection.leaves_out(planned.file)
-    if not superseded.wants_file(planned.file.path):
-        reason = "no input of the batch that is loaded anew"
-    return replace(planned, status="left_out", reason=reason) if reason else planned
-
-
-def _first(
-    files: Sequence[PlannedFile], selection: Selection, *, first_batch: bool
-) -> tuple[list[PlannedFile], list[str]]:
-    """Leave out what does not fit into one batch, and say how much is left out in all, and why."""
-    new = [planned.file for planned in files if planned.status == "new"]
-    fits, why = selection.first(new, first_batch=first_batch)
-    result = [
-        replace(planned, status="left_out", reason=why)
-        if planned.status == "new" and planned.file.path not in fits
-        else planned
-        for planned in files
-    ]
-    left = Counter(planned.reason for planned in result if planned.status == "left_out")
-    if len(left) > _LEFT_OUT_REASONS:
-        return result, [f"{plural(left.total(), 'file')} left for later runs."]
-    return result, [
-        f"{plural(count, 'file')} left for later runs: {reason}." for reason, count in left.items()
-    ]
+def _warnings(target: Table, source: FileSource, listed: int, known: int) -> tuple[str, ...]:
+    if listed or known:
+        return ()
+    return (f"No file matches {', '.join(source.patterns)}, and {target.qualified_name} is empty.",)
 
 
 def _settle_change(
-    workspace: Workspace, planned: PlannedFile, history: History, source: FileSource
+    workspace: Workspace, planned: PlannedFile, history: InputHistory, source: FileSource
 ) -> PlannedFile:
     if planned.status != "changed":
         return planned
-    if history.by_path[planned.file.path].content_hash == workspace.files.hash(planned.file):
+    known = history.of(planned.file.path)
+    if known and known.content_hash == workspace.files.hash(planned.file):
         return replace(planned, status="done", reason="touched, but its content is the same")
     if source.on_changed == "ignore":
         return replace(planned, status="done", reason="changed after it was loaded: ignored")
@@ -315,19 +221,22 @@ def grown(
 
 
 def _same_content(
-    files: Iterable[PlannedFile], history: History, policy: str
+    files: Iterable[PlannedFile], history: InputHistory, policy: str
 ) -> tuple[list[PlannedFile], list[str]]:
     """Mark or report files whose bytes came before under another name, in this plan or in a live batch."""
-    seen = dict(history.by_hash)
+    seen: dict[str, str] = {}
     result, warnings = [], []
     for planned in files:
-        contents = content_of(planned.file.version, planned.content_hash)
-        twin = next((seen[content] for content in contents if content in seen), None)
-        if planned.status == "new":
-            seen |= {content: planned.file.path for content in contents if content not in seen}
-        if planned.status == "new" and twin is not None and policy == "skip":
+        if planned.status != "new":
+            result.append(planned)
+            continue
+        version, digest = planned.file.version, planned.content_hash
+        contents = content_of(version, digest)
+        twin = history.twin(version, digest) or next((seen[one] for one in contents if one in seen), None)
+        seen |= {content: planned.file.path for content in contents if content not in seen}
+        if twin is not None and policy == "skip":
             planned = replace(planned, status="same_content", reason=f"{SAME_CONTENT} {twin}")
-        elif planned.status == "new" and twin is not None:
+        elif twin is not None:
             warnings.append(f"{planned.file.path} has the same content as {twin}: both are loaded.")
         result.append(planned)
     return result, warnings
@@ -365,13 +274,13 @@ def new_batches(
     """
     upstream = source.table.qualified_name
     batches = ledger.batches(target)
-    inputs = ledger.inputs_by_batch(target)  # read after the batches: what is sealed has its inputs
     holders = [*live(batches), *(batch for batch in batches if batch.state is State.SEALED)]
+    ids = {batch.id for batch in holders} - superseded.ids
     taken = {
         item.version
-        for batch in holders
-        if batch.id not in superseded.ids
-        for item in inputs.get(batch.id, ())
+        for batch_id, inputs in ledger.input_pages(target)  # after the batches: what is sealed has its inputs
+        if batch_id in ids
+        for item in inputs
         if item.kind == "batch" and item.key == upstream
     }
     return [

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date
+from typing import NamedTuple
 
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.files import SourceFile
@@ -20,6 +20,13 @@ _DATE = re.compile(
     r"|/(?:month=)?(0[1-9]|1[0-2])/(?:day=)?(0[1-9]|[12]\d|3[01])"
     r"|[-_](0[1-9]|1[0-2]))(?!\d)"
 )
+
+
+class Limit(NamedTuple):
+    """How many files of a source one batch takes, and what is said of the others."""
+
+    files: int
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +86,18 @@ class Selection:
             return f"not in --files {' '.join(self.files)}"
         return None
 
-    def first(self, files: Sequence[SourceFile], *, first_batch: bool) -> tuple[frozenset[str], str]:
-        """Return the paths that fit into one batch, the oldest first, and what to say of the others."""
-        limit, why = self.max_files, "more than --max-files {:,}"
-        if limit is None and first_batch and not self.supersedes:
-            limit, why = FIRST_BATCH_MAX_FILES, "more than the {:,} files of a first batch (--max-files)"
-        if limit is None or len(files) <= limit:
-            return frozenset(file.path for file in files), ""
-        ordered = sorted(files, key=lambda file: (date_of(file), file.path))
-        return frozenset(file.path for file in ordered[:limit]), why.format(limit)
+    def limit(self, *, first_batch: bool) -> Limit | None:
+        """Return how many new files of a source one batch takes, or None for all of them."""
+        if self.max_files is not None:
+            return Limit(self.max_files, f"more than --max-files {self.max_files:,}")
+        if not first_batch or self.supersedes:
+            return None
+        most = FIRST_BATCH_MAX_FILES
+        return Limit(most, f"more than the {most:,} files of a first batch (--max-files)")
+
+    def age(self, file: SourceFile) -> tuple[date, str]:
+        """Return by what files are taken in turn where not all fit into a batch: the least comes first."""
+        return date_of(file), file.path
 
 
 ALL_NEW = Selection()

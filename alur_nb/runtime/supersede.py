@@ -68,14 +68,12 @@ def chosen(ledger: Ledger, pipeline: Pipeline, selection: Selection) -> Supersed
 
 def holding(ledger: Ledger, table: str, paths: Collection[str]) -> frozenset[str]:
     """Return the live batches that have loaded any version of these files."""
-    inputs = ledger.inputs_by_batch(table)
+    alive = {batch.id for batch in live(ledger.batches(table))}
     return frozenset(
-        batch.id
-        for batch in live(ledger.batches(table))
-        if any(
-            item.kind == "file" and item.outcome == "loaded" and item.key in paths
-            for item in inputs.get(batch.id, ())
-        )
+        batch_id
+        for batch_id, inputs in ledger.input_pages(table)
+        if batch_id in alive
+        and any(item.kind == "file" and item.outcome == "loaded" and item.key in paths for item in inputs)
     )
 
 
@@ -131,12 +129,12 @@ def _stale(ledger: Ledger, pipeline: Pipeline, alive: Sequence[Batch]) -> list[t
         dead[upstream] = known - {batch.id for batch in live(batches)}
     if not any(dead.values()):
         return []
-    inputs = ledger.inputs_by_batch(pipeline.target.qualified_name)
+    by_id = {batch.id: batch for batch in alive}
     found: dict[str, tuple[Batch, str]] = {}
-    for batch in alive:
-        for item in inputs.get(batch.id, ()):
+    for batch_id, inputs in ledger.input_pages(pipeline.target.qualified_name):
+        for item in inputs if batch_id in by_id else ():
             if item.kind == "batch" and item.version in dead.get(item.key, ()):
-                found[batch.id] = (batch, item.key)
+                found[batch_id] = (by_id[batch_id], item.key)
     return list(found.values())
 
 

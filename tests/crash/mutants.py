@@ -207,7 +207,7 @@ class TrustsAnUnreadableLedger(world.Stepped):
 
     def __getattr__(self, name: str) -> Any:
         call = super().__getattr__(name)
-        empty: dict[str, Any] = {"batches": [], "inputs": [], "inputs_by_batch": {}}
+        empty: dict[str, Any] = {"batches": [], "inputs": [], "input_pages": []}
         if name not in empty:
             return call
 

@@ -8,18 +8,18 @@ import hashlib
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.engine import SourceRead, Stage
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.lake import Lake
 from alur_nb.runtime.ledger import Batch
-from alur_nb.runtime.plan import PlannedFile
 from alur_nb.runtime.quality import Evaluation, Expectation
 from alur_nb.runtime.rejects import Rejects
 from alur_nb.runtime.tables import Table
@@ -44,10 +44,14 @@ class MemoryFiles:
         self.now[path] = SourceFile(path, f"memory:{path}", size, version, version, at)
         self.content[path, version] = text.encode()
 
+    def scan(self, pattern: str) -> Iterator[SourceFile]:
+        """Yield what is there now."""
+        found = step("list files", Kind.READ, lambda: dict(self.now))
+        yield from (found[path] for path in sorted(found) if fnmatch.fnmatch(path, pattern))
+
     def list(self, pattern: str) -> list[SourceFile]:
         """List what is there now."""
-        found = step("list files", Kind.READ, lambda: dict(self.now))
-        return [found[path] for path in sorted(found) if fnmatch.fnmatch(path, pattern)]
+        return list(self.scan(pattern))
 
     def open(self, file: SourceFile) -> BinaryIO:
         """Open what is there now, whatever version was listed."""

@@ -28,7 +28,7 @@ _READS = (
     "batch",
     "batches",
     "inputs",
-    "inputs_by_batch",
+    "input_pages",
     "refuse_leftovers",
     "staged_files",
     "staged_batches",

@@ -7,10 +7,13 @@ from collections.abc import Iterator
 import pytest
 
 from alur_nb.runtime import aws
+from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.files_s3 import S3Files
-from alur_nb.runtime.plan import History, PlannedFile, _same_content
+from alur_nb.runtime.input_history import InputHistory
+from alur_nb.runtime.ledger import Input
+from alur_nb.runtime.plan import _same_content
 from tests.integration.canned_http import Answer, CannedServer, canned_server
 from tests.integration.seaweedfs import BUCKET, KEYS
 from tests.landing_place import Bucket, s3_client
@@ -274,7 +277,7 @@ def test_the_same_content_under_another_name_is_known_by_its_etag(s3: None, poli
     for name, body in {"1.csv": b"one", "2.csv": b"two", "3.csv": b"one"}.items():
         landing.put(name, body)
     planned = [PlannedFile(file, "new") for file in landing.files.list("*.csv")]
-    loaded_before = History({}, {planned[1].file.version: "old/2.csv"})
+    loaded_before = InputHistory([Input("file", "old/2.csv", planned[1].file.version, outcome="loaded")])
     marked, warnings = _same_content(planned, loaded_before, policy)
     if policy == "skip":
         assert [one.reason for one in marked] == [None, "same content as old/2.csv", "same content as 1.csv"]

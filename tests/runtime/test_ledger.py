@@ -20,6 +20,7 @@ from alur_nb.runtime.ledger import (
     batch_from_json,
     batch_to_json,
     epoch_of,
+    inputs_by_batch,
     live,
 )
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
@@ -287,12 +288,12 @@ def test_inputs_come_by_batch_and_only_of_their_table(ledger: Ledger) -> None:
     committed(ledger, lease)
     ledger.put_inputs(lease, "00000001-0002", [Input("file", "b.csv", "1")], first=0)
     ledger.put_inputs(other, "00000001-0001", [Input("file", "c.csv", "1")], first=0)
-    found = ledger.inputs_by_batch(TABLE)
+    found = inputs_by_batch(ledger, TABLE)
     assert {batch_id: [item.key for item in items] for batch_id, items in found.items()} == {
         "00000001-0001": ["a.csv"],
         "00000001-0002": ["b.csv"],
     }
-    assert ledger.inputs_by_batch("bronze.nothing") == {}
+    assert inputs_by_batch(ledger, "bronze.nothing") == {}
 
 
 def test_the_lease_tells_its_holder_until_it_is_released(ledger: Ledger) -> None:
@@ -312,7 +313,7 @@ def test_only_orphans_of_older_epochs_are_forgotten(ledger: Ledger) -> None:
     running = batch_of(second)
     ledger.put_inputs(second, running.id, [Input("file", "running.csv", "1")], first=0)
     assert ledger.forget_inputs(second) == 1
-    assert sorted(ledger.inputs_by_batch(TABLE)) == [batch.id, running.id]
+    assert sorted(inputs_by_batch(ledger, TABLE)) == [batch.id, running.id]
     assert ledger.forget_inputs(second) == 0
 
 

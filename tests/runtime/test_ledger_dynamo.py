@@ -18,7 +18,7 @@ from alur_nb.runtime import ledger_dynamo
 from alur_nb.runtime.aws import Patience
 from alur_nb.runtime.dynamo import PARTITION_KEY, SORT_KEY, DynamoTable
 from alur_nb.runtime.errors import LeaseBusyError, LeaseLostError, LedgerError
-from alur_nb.runtime.ledger import Batch, Input, Lease, State
+from alur_nb.runtime.ledger import Batch, Input, Lease, State, inputs_by_batch
 from alur_nb.runtime.ledger_dynamo import DynamoLedger
 from alur_nb.runtime.owners import local_owner
 from tests.runtime.test_ledger_pages import noise
@@ -88,7 +88,7 @@ def batch_of(lease: Lease, run_id: str = "r1") -> Batch:
 
 
 def everything(ledger: DynamoLedger) -> object:
-    return ledger.batches(TABLE), ledger.inputs_by_batch(TABLE), ledger.lease(TABLE)
+    return ledger.batches(TABLE), inputs_by_batch(ledger, TABLE), ledger.lease(TABLE)
 
 
 def whole_run(ledger: DynamoLedger) -> Batch:

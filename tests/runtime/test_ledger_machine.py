@@ -25,7 +25,7 @@ from hypothesis.stateful import (
 
 from alur_nb.runtime.dynamo import DynamoTable
 from alur_nb.runtime.errors import AlurError, LeaseLostError, LedgerError
-from alur_nb.runtime.ledger import Batch, Input, Lease, Ledger, State, epoch_of
+from alur_nb.runtime.ledger import Batch, Input, Lease, Ledger, State, epoch_of, inputs_by_batch
 from alur_nb.runtime.ledger_dynamo import DynamoLedger
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.owners import glue_owner
@@ -135,7 +135,7 @@ class Model:
 
 def view_of(ledger: Ledger, table: str) -> object:
     batches = [(b.id, b.state, b.run_id, b.cleaned) for b in ledger.batches(table)]
-    found = ledger.inputs_by_batch(table)
+    found = inputs_by_batch(ledger, table)
     assert found == {batch_id: ledger.inputs(table, batch_id) for batch_id in found}
     return batches, {key: items for key, items in found.items() if items}, ledger.lease(table)
 

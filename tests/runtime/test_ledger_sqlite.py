@@ -7,6 +7,7 @@ import pytest
 
 from alur_nb.runtime import ledger_sqlite
 from alur_nb.runtime.errors import LeaseBusyError, LedgerError
+from alur_nb.runtime.ledger import inputs_by_batch
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.owners import local_owner
 
@@ -31,7 +32,7 @@ def test_reading_an_absent_ledger_makes_no_file(ledger: SqliteLedger) -> None:
     assert ledger.batches(TABLE) == []
     assert ledger.batch(TABLE, "00000001-0001") is None
     assert ledger.inputs(TABLE, "00000001-0001") == []
-    assert ledger.inputs_by_batch(TABLE) == {}
+    assert inputs_by_batch(ledger, TABLE) == {}
     assert ledger.lease(TABLE) is None
     assert not ledger.path.exists()
 

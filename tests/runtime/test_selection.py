@@ -62,20 +62,18 @@ def test_globs_are_those_of_sources() -> None:
     assert [asked.leaves_out(file(path)) is None for path in paths] == [True, False, True, False]
 
 
-@given(st.lists(st.integers(1, 28), unique=True, min_size=1), st.integers(1, 30))
-def test_the_oldest_come_first_whatever_their_order(days: list[int], limit: int) -> None:
-    files = [file(f"2024-01-{number:02}.csv") for number in days]
-    kept, why = Selection(max_files=limit).first(files, first_batch=False)
-    assert kept == {f"2024-01-{number:02}.csv" for number in sorted(days)[:limit]}
-    assert bool(why) == (len(days) > limit)
+def test_age_is_the_date_in_the_path_then_the_path() -> None:
+    paths = ["b/2024-01-02.csv", "a/2024-01-02.csv", "z/2023-12-31.csv"]
+    ordered = sorted(map(file, paths), key=Selection().age)
+    assert [one.path for one in ordered] == ["z/2023-12-31.csv", "a/2024-01-02.csv", "b/2024-01-02.csv"]
 
 
 def test_a_first_batch_has_a_limit_of_its_own() -> None:
-    files = [file(f"{number}.csv") for number in range(FIRST_BATCH_MAX_FILES + 1)]
-    assert len(Selection().first(files, first_batch=True)[0]) == FIRST_BATCH_MAX_FILES
-    assert len(Selection().first(files, first_batch=False)[0]) == len(files)
-    assert len(Selection(full=True).first(files, first_batch=True)[0]) == len(files)
-    assert len(Selection(max_files=len(files)).first(files, first_batch=True)[0]) == len(files)
+    unasked = Selection().limit(first_batch=True)
+    assert unasked and unasked.files == FIRST_BATCH_MAX_FILES and "--max-files" in unasked.reason
+    assert Selection().limit(first_batch=False) is None
+    assert Selection(full=True).limit(first_batch=True) is None
+    assert Selection(max_files=7).limit(first_batch=True) == (7, "more than --max-files 7")
 
 
 @pytest.mark.parametrize(

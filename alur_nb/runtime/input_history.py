@@ -1,0 +1,86 @@
+"""What the ledger says of a table's input files: any number of them, looked up by path and by content."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from alur_nb.runtime.files import content_of
+from alur_nb.runtime.ledger import Input, Ledger, live
+
+_TABLE = """
+CREATE TABLE input (path TEXT NOT NULL, version TEXT NOT NULL, content_hash TEXT, outcome TEXT NOT NULL, reason TEXT)
+"""
+# What was noted last counts, but *loaded in any live batch* beats *skipped in any live batch*.
+_BY_PATH = """
+SELECT version, content_hash, outcome, reason FROM input
+WHERE path = ? ORDER BY outcome = 'loaded' DESC, rowid DESC LIMIT 1
+"""
+_BY_HASH = "SELECT path FROM input WHERE content_hash = ? AND outcome = 'loaded' ORDER BY rowid LIMIT 1"
+_BY_VERSION = "SELECT path FROM input WHERE version = ? AND outcome = 'loaded' ORDER BY rowid LIMIT 1"
+
+
+class InputHistory:
+    """The input files of a table's live batches.
+
+    Kept in a database of SQLite's without a name: a million files would take a gigabyte as Python objects, and there
+    they take what SQLite's cache holds, the rest on disk until the history is gone (sqlite.org/inmemorydb.html).
+    """
+
+    def __init__(self, inputs: Iterable[Input] = ()) -> None:
+        self._db = sqlite3.connect("", isolation_level=None)
+        self._db.execute(_TABLE)
+        self._db.execute("BEGIN")
+        self._db.executemany("INSERT INTO input VALUES (?, ?, ?, ?, ?)", map(_row, inputs))
+        self._db.execute("CREATE INDEX by_path ON input (path)")
+        (self._files,) = self._db.execute("SELECT count(*) FROM input").fetchone()
+        self._by_content = False
+
+    def __len__(self) -> int:
+        """Return how many files were noted, a file of several batches more than once."""
+        count: int = self._files
+        return count
+
+    def of(self, path: str) -> Input | None:
+        """Return what is known of the file that is called so."""
+        row = self._db.execute(_BY_PATH, (path,)).fetchone() if self._files else None
+        if row is None:
+            return None
+        version, content_hash, outcome, reason = row
+        return Input("file", path, version, content_hash=content_hash, outcome=outcome, reason=reason)
+
+    def twin(self, version: str, content_hash: str | None) -> str | None:
+        """Return the path of the first loaded file with this content, if any can be told to have it."""
+        if not self._files:
+            return None
+        self._index_contents()
+        for content in content_of(version, content_hash):
+            for query in (_BY_HASH,) if content == content_hash else (_BY_VERSION,):
+                if row := self._db.execute(query, (content,)).fetchone():
+                    path: str = row[0]
+                    return path
+        return None
+
+    def _index_contents(self) -> None:
+        """Make the indexes that only a run with new files needs."""
+        if not self._by_content:
+            self._db.execute("CREATE INDEX by_hash ON input (content_hash)")
+            self._db.execute("CREATE INDEX by_version ON input (version)")
+            self._by_content = True
+
+
+def read_history(ledger: Ledger, table: str, *, without: Collection[str] = ()) -> InputHistory:
+    """Gather the input files of the table's live batches; those of batches in `without` count as never loaded."""
+    ids = {batch.id for batch in live(ledger.batches(table)) if batch.id not in without}
+    # Read after the batches: what is sealed has its inputs.
+    return InputHistory(_files_of(ledger.input_pages(table), ids))
+
+
+def _files_of(pages: Iterable[tuple[str, Sequence[Input]]], ids: Collection[str]) -> Iterator[Input]:
+    for batch_id, inputs in pages:
+        if batch_id in ids:
+            yield from (item for item in inputs if item.kind == "file")
+
+
+def _row(item: Input) -> tuple[str | None, ...]:
+    return item.key, item.version, item.content_hash, item.outcome, item.reason

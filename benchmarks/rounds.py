@@ -1,0 +1,52 @@
+"""What the benchmarks share: rounds that alternate between two ways, and the one line that each prints."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+WORK = ROOT / "build" / "benchmark"
+
+Action = Callable[[], None]
+
+
+def tell(text: str) -> None:
+    """Say how far the benchmark is: on stderr, since stdout is for its result."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def timed(action: Action) -> float:
+    """Return how many seconds the action takes."""
+    started = time.perf_counter()
+    action()
+    return time.perf_counter() - started
+
+
+def alternate(actions: Mapping[str, Action], rounds: int) -> dict[str, float]:
+    """Return each action's median in seconds, after a round that is not counted."""
+    seconds: dict[str, list[float]] = {name: [] for name in actions}
+    for number in range(rounds + 1):
+        # Every other round the other way round, so that neither always finds the warmer machine.
+        for name in list(actions) if number % 2 else reversed(list(actions)):
+            taken = timed(actions[name])
+            tell(f"round {number} {name}: {taken:.2f} s{'' if number else ' (warming up, not counted)'}")
+            if number:
+                seconds[name].append(taken)
+    return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def parser(doc: str | None) -> argparse.ArgumentParser:
+    """Return a parser whose help is the script's docstring."""
+    return argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+
+
+def report(benchmark: str, **facts: object) -> None:
+    """Print the benchmark's one line of JSON; seconds and ratios to three digits behind the point."""
+    rounded = {name: round(fact, 3) if isinstance(fact, float) else fact for name, fact in facts.items()}
+    print(json.dumps({"benchmark": benchmark, **rounded}))
