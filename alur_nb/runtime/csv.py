@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING
 
 from pyspark.errors import IllegalArgumentException, SparkRuntimeException, SparkUpgradeException
@@ -14,7 +13,7 @@ from pyspark.sql.types import BooleanType, StringType, StructField, StructType
 
 from alur_nb.runtime.csv_explain import explain_files
 from alur_nb.runtime.csv_text import NO_TEXT, RAW, Layout, layout_of, text_frame
-from alur_nb.runtime.csv_values import offence, shown, value
+from alur_nb.runtime.csv_values import offence, shown, text_literal, value
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import DeclarationError, SettingsError
 from alur_nb.runtime.landed import REJECTED, SOURCE_FILE, ReadableFile
@@ -109,26 +108,30 @@ def _read_layout(
     *,
     rescue: bool,
 ) -> DataFrame:
-    texts = text_frame(spark, layout, [item.file for item in files], dialect)
+    texts, path = text_frame(spark, layout, [item.file for item in files], dialect)
     fields = contract.file_columns
     sources = {column: f"c{index}" for index, column in enumerate(layout.columns) if column is not None}
-    # In two steps, so that a value is computed once though it is also checked.
-    values = [_value(fields[name], source, dialect).alias(f"v{source}") for name, source in sources.items()]
-    valued = texts.select("*", *values)
+    values = {name: _value(fields[name], source, dialect) for name, source in sources.items()}
+    # In two steps, so that a value is computed once though it is also checked; each step copies every row, so what is
+    # text and stays as it is has no second column, and the path comes in the first: no step of its own is needed then.
+    found = {name: source if values[name] == source else f"v{source}" for name, source in sources.items()}
+    computed = [
+        F.expr(values[name]).alias(column) for name, column in found.items() if column != sources[name]
+    ]
+    valued = texts.select("*", *computed, path.alias(SOURCE_FILE))
     columns = [
-        (shown(field, F.col(f"v{sources[name]}")) if name in sources else F.lit(None).cast(field.ddl)).alias(
-            name
-        )
+        F.expr(shown(field, found[name]) if name in found else f"CAST(NULL AS {field.ddl})").alias(name)
         for name, field in fields.items()
     ]
     if rescue:
         columns.append(_rescued(layout).alias(RESCUED))
-    return valued.select(*columns, F.col(SOURCE_FILE), _rejected(fields, sources, dialect).alias(REJECTED))
+    rejected = F.expr(_rejected(fields, sources, found, dialect)).alias(REJECTED)
+    return valued.select(*columns, F.col(SOURCE_FILE), rejected)
 
 
-def _value(field: Field, source: str, dialect: Dialect) -> Column:
+def _value(field: Field, source: str, dialect: Dialect) -> str:
     if isinstance(field, StringField) and dialect.empty_value:
-        return F.when(F.col(source) == "", F.lit(dialect.empty_value)).otherwise(F.col(source))
+        return f"CASE WHEN {source} = '' THEN {text_literal(dialect.empty_value)} ELSE {source} END"
     return value(field, source)
 
 
@@ -143,15 +146,16 @@ def _rescued(layout: Layout) -> Column:
     return F.when(some, F.to_json(F.struct(*members)))
 
 
-def _rejected(fields: Mapping[str, Field], sources: Mapping[str, str], dialect: Dialect) -> Column:
+def _rejected(
+    fields: Mapping[str, Field], sources: Mapping[str, str], found: Mapping[str, str], dialect: Dialect
+) -> str:
     """Whether a record has the wrong number of values, or one that its column does not accept."""
-    offences = [
-        offence(fields[name], F.col(f"v{source}"), F.col(source), dialect.null_value)
-        for name, source in sources.items()
-    ]
     # Spark refuses to read the raw record alone; NUL is in no file, so the second part never holds.
-    wrong_width = F.col(RAW).isNotNull() | F.coalesce(F.col("c0") == NO_TEXT, F.lit(False))
-    return reduce(or_, [found for found in offences if found is not None], wrong_width)
+    wrong_width = [f"{RAW} IS NOT NULL", f"coalesce(c0 = {text_literal(NO_TEXT)}, false)"]
+    offences = [
+        offence(fields[name], found[name], source, dialect.null_value) for name, source in sources.items()
+    ]
+    return " OR ".join([*wrong_width, *(wrong for wrong in offences if wrong is not None)])
 
 
 def result_schema(contract: Table, *, rescue: bool = False) -> StructType:

@@ -54,8 +54,9 @@ def _explain_group(
     spark: SparkSession, files: Sequence[ReadableFile], contract: Table, dialect: Dialect
 ) -> DataFrame:
     layout = _whole(files[0], dialect)
-    texts = text_frame(spark, layout, [item.file for item in files], dialect, surplus=_SURPLUS)
-    numbered = texts.withColumn("line_number", _line_number(files, dialect))
+    texts, path = text_frame(spark, layout, [item.file for item in files], dialect, surplus=_SURPLUS)
+    number = _line_number(files, dialect).alias("line_number")
+    numbered = texts.select("*", path.alias(SOURCE_FILE), number)
     judged = numbered.select(
         _raw(layout, dialect).alias("raw"),
         F.col(SOURCE_FILE).alias("source_file"),

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from alur_nb.runtime.csv_values import digits_needed
 from alur_nb.runtime.types import DateField, DecimalField, Field, StringField, TimestampField
 
 NULL_REASON = "null in a column that is not nullable"
@@ -113,7 +112,7 @@ def _decimal(field: DecimalField) -> Callable[[Column], Column]:
 
     def rule(text: Column) -> Column:
         number = text.rlike(_NUMBER) & ~text.rlike(_LONG_EXPONENT)
-        before, behind = digits_needed(text)
+        before, behind = _digits_needed(text)
         return (
             F.when(text.isin(*_SPECIAL), _says(text, "is not a decimal: declare double"))
             .when(~number, _no_number(text))
@@ -124,6 +123,20 @@ def _decimal(field: DecimalField) -> Callable[[Column], Column]:
         )
 
     return rule
+
+
+def _digits_needed(number: Column) -> tuple[Column, Column]:
+    """Return how many digits a number's text needs before and behind the point, once its exponent is taken in."""
+    mantissa = F.regexp_replace(number, "^[+-]|[eE].*$", "")
+    has_exponent = number.rlike("[eE][+-]?[0-9]{1,9}$")
+    exponent = F.when(has_exponent, F.regexp_extract(number, "[eE]([+-]?[0-9]+)$", 1)).cast("int")
+    point = F.length(F.substring_index(mantissa, ".", 1)) + F.coalesce(exponent, F.lit(0))
+    digits = F.replace(mantissa, F.lit("."), F.lit(""))
+    leading = F.length(F.regexp_extract(digits, "^0*", 0))
+    significant = F.length(F.regexp_replace(digits, "0+$", ""))
+    before = F.when(significant == 0, 0).otherwise(F.greatest(point - leading, F.lit(0)))
+    behind = F.when(significant == 0, 0).otherwise(F.greatest(significant - point, F.lit(0)))
+    return before, behind
 
 
 def _counted(count: int, noun: str) -> str:

@@ -14,7 +14,6 @@ from alur_nb.runtime.csv_scan import MAX_COLUMNS
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.landed import (
-    SOURCE_FILE,
     WHOLE_CODECS,
     LandedFile,
     ReadableFile,
@@ -23,7 +22,7 @@ from alur_nb.runtime.landed import (
 )
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, DataFrameReader, SparkSession
+    from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 
 RAW = "raw"
 SPLIT_BYTES = 128 << 20
@@ -64,9 +63,10 @@ def layout_of(file: ReadableFile, dialect: Dialect) -> Layout:
 
 def text_frame(
     spark: SparkSession, layout: Layout, files: Sequence[LandedFile], dialect: Dialect, *, surplus: int = 0
-) -> DataFrame:
-    """Return every record as text: `c0..cN`, `raw` (null unless it has another number of values), `_source_file`.
+) -> tuple[DataFrame, Column]:
+    """Return every record as text, `c0..cN` and `raw` (null unless it has another number of values), and its file.
 
+    The file's path is an expression that must be selected right above, before anything holds rows back.
     `surplus` adds columns behind the header's, so that every record of the header's width counts as wrong.
     """
     names = [*layout.header, *(f"surplus {index}" for index in range(surplus))]
@@ -78,9 +78,8 @@ def text_frame(
     reader = _reader(spark, layout, dialect).option("enforceSchema", str(not simple).lower())
     frame = reader.schema(schema).csv([literal_uri(checked_uri(file)) for file in files])
     texts = [*(f"c{index}" for index in range(len(names))), RAW]
-    if len(files) == 1:
-        return frame.toDF(*texts).withColumn(SOURCE_FILE, F.lit(files[0].path))
-    return frame.select("*", source_file(files, of_rows=True).alias(SOURCE_FILE)).toDF(*texts, SOURCE_FILE)
+    path = F.lit(files[0].path) if len(files) == 1 else source_file(files, of_rows=True)
+    return frame.toDF(*texts), path
 
 
 def _reader(spark: SparkSession, layout: Layout, dialect: Dialect) -> DataFrameReader:

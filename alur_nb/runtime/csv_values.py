@@ -4,23 +4,22 @@ Everything is read as text and cast, which is also the fastest way: Spark's own 
 on dates and timestamps. A cast alone is too generous (`12F` is a double to it, `2024` a date, `1.239` becomes 1.24),
 so each type has the cheapest check that leaves only the accepted forms. Usual texts pass a check of some nanoseconds
 (no letter in it, the length behind the point); only the others meet a pattern.
+
+The expressions are written as SQL: a column's is one call into the JVM, where built of Spark's functions it is forty.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import reduce
-from operator import or_
-
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 from alur_nb.runtime.types import DateField, DecimalField, Field, StringField, TimestampField
 
 # Characters up to U+0020, and DEL, which Spark's casts trim as well.
 _BLANKS = r"[\x00-\x20\x7f]*+"
+_BLANK = rf"\A{_BLANKS}\z"
 _EDGES = r"\A[\x00-\x20\x7f]+|[\x00-\x20\x7f]+\z"
 _DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_ONE_DAY = rf"\A{_BLANKS}{_DAY}{_BLANKS}\z"
 _CLOCK = r"[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6}0*+)?+)?+"
 _LOCAL_OR_UTC = rf"\A{_DAY}[T ]{_CLOCK}Z?\z"
 _ANY_OFFSET = rf"\A{_BLANKS}{_DAY}[T ]{_CLOCK}(?:Z|[+-][0-9]{{2}}(?::?[0-9]{{2}})?)?{_BLANKS}\z"
@@ -39,131 +38,148 @@ _LIMITS = {
 }
 
 
-def value(field: Field, name: str) -> Column:
-    """Return the value of the text column `name`; null where the text is null or blank, or cannot be a value."""
+def text_literal(text: str) -> str:
+    """Return the text as Spark SQL writes a string, whatever characters it has."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def value(field: Field, text: str) -> str:
+    """Return the value of the text column `text`; null where that is null or blank, or cannot be a value."""
     if isinstance(field, (DateField, TimestampField)) and field.format is not None:
-        return _formatted(field, name, field.format)
+        return _formatted(field, text, field.format)
     if isinstance(field, DecimalField):
-        return _decimal(field, name)
-    return _VALUES.get(field.ddl, F.col)(name)
+        return _decimal(field, text)
+    return _VALUES.get(field.ddl, str)(text)
 
 
-def offence(field: Field, found: Column, text: Column, null_value: str) -> Column | None:
+def offence(field: Field, found: str, text: str, null_value: str) -> str | None:
     """Return whether a row is to be rejected for this column, never null; None where nothing can be wrong.
 
     `found` is the column of `value`, computed before, so that using it here costs nothing.
     """
     if isinstance(field, StringField):
-        return None if field.nullable else found.isNull()
-    wrong = found.isNull() if not field.nullable else found.isNull() & ~_is_empty(text, null_value)
+        return None if field.nullable else f"{found} IS NULL"
+    wrong = f"{found} IS NULL"
+    if field.nullable:
+        wrong = f"({wrong} AND NOT {_is_empty(text, null_value)})"
     if field.ddl in _LIMITS:
         first, last = _LIMITS[field.ddl]
-        inside = found.between(F.expr(first), F.expr(last)) | text.rlike(_SPECIAL_FLOATING)
-        return F.when(found.isNull(), wrong).otherwise(~inside)
+        outside = f"NOT ({found} BETWEEN {first} AND {last} OR {_like(text, _SPECIAL_FLOATING)})"
+        return f"CASE WHEN {found} IS NULL THEN {wrong} ELSE {outside} END"
     return wrong
 
 
-def shown(field: Field, found: Column) -> Column:
+def shown(field: Field, found: str) -> str:
     """Return the value for the frame: a year that Python has no date for is null, also in a rejected row."""
     if field.ddl not in ("date", "timestamp"):
         return found
     first, last = _LIMITS[field.ddl]
-    return F.when(found.between(F.expr(first), F.expr(last)), found)
+    return f"CASE WHEN {found} BETWEEN {first} AND {last} THEN {found} END"
 
 
-def trimmed(text: Column) -> Column:
+def _digits_needed(number: str) -> tuple[str, str]:
+    """Return how many digits a number's text needs before and behind the point, once its exponent is taken in."""
+    mantissa = f"regexp_replace({number}, '^[+-]|[eE].*$', '')"
+    exponent = (
+        f"CAST(CASE WHEN {_like(number, '[eE][+-]?[0-9]{1,9}$')} "
+        f"THEN regexp_extract({number}, '[eE]([+-]?[0-9]+)$', 1) END AS int)"
+    )
+    point = f"(length(substring_index({mantissa}, '.', 1)) + coalesce({exponent}, 0))"
+    digits = f"replace({mantissa}, '.', '')"
+    leading = f"length(regexp_extract({digits}, '^0*', 0))"
+    significant = f"length(regexp_replace({digits}, '0+$', ''))"
+    before = f"CASE WHEN {significant} = 0 THEN 0 ELSE greatest({point} - {leading}, 0) END"
+    behind = f"CASE WHEN {significant} = 0 THEN 0 ELSE greatest({significant} - {point}, 0) END"
+    return before, behind
+
+
+def _trimmed(text: str) -> str:
     """Return the text without the blanks around it."""
-    return F.regexp_replace(text, _EDGES, "")
+    return f"regexp_replace({text}, {text_literal(_EDGES)}, '')"
 
 
-def _is_empty(text: Column, null_value: str) -> Column:
+def _like(text: str, pattern: str) -> str:
+    return f"{text} RLIKE {text_literal(pattern)}"
+
+
+def _is_empty(text: str, null_value: str) -> str:
     """Whether a text means null, in a column that holds no strings: nothing, blanks, or the dialect's null value."""
-    empty = text.isNull() | text.rlike(rf"\A{_BLANKS}\z")
-    return empty | (trimmed(text) == null_value) if null_value else empty
+    null = f" OR {_trimmed(text)} = {text_literal(null_value)}" if null_value else ""
+    return f"({text} IS NULL OR {_like(text, _BLANK)}{null})"
 
 
-def _cast(name: str, ddl: str) -> Column:
-    return F.expr(f"try_cast({name} AS {ddl})")
+def _cast(text: str, ddl: str) -> str:
+    return f"try_cast({text} AS {ddl})"
 
 
-def _whole(ddl: str) -> Callable[[str], Column]:
-    return lambda name: _cast(name, ddl)
+def _whole(ddl: str) -> Callable[[str], str]:
+    return lambda text: _cast(text, ddl)
 
 
-def _floating(ddl: str) -> Callable[[str], Column]:
-    def rule(name: str) -> Column:
-        text = F.col(name)
-        java_only = reduce(or_, (text.contains(letter) for letter in _JAVA_LETTERS))
-        return F.when(~java_only | text.contains("Infinity"), _cast(name, ddl))
+def _floating(ddl: str) -> Callable[[str], str]:
+    def rule(text: str) -> str:
+        java_only = " OR ".join(f"contains({text}, '{letter}')" for letter in _JAVA_LETTERS)
+        return f"CASE WHEN NOT ({java_only}) OR contains({text}, 'Infinity') THEN {_cast(text, ddl)} END"
 
     return rule
 
 
-def _boolean(name: str) -> Column:
-    text = F.col(name)
+def _boolean(text: str) -> str:
+    bare = f"lower({_trimmed(text)})"
     return (
-        F.when(text.isin("true", "True", "TRUE"), True)
-        .when(text.isin("false", "False", "FALSE"), False)
-        .when(F.lower(trimmed(text)) == "true", True)
-        .when(F.lower(trimmed(text)) == "false", False)
+        f"CASE WHEN {text} IN ('true', 'True', 'TRUE') THEN true WHEN {text} IN ('false', 'False', 'FALSE') "
+        f"THEN false WHEN {bare} = 'true' THEN true WHEN {bare} = 'false' THEN false END"
     )
 
 
-def _decimal(field: DecimalField, name: str) -> Column:
-    text = F.col(name)
-    point = F.instr(text, ".")
-    ascii_only = F.octet_length(text) == F.length(text)
-    short = ascii_only & ((point == 0) | (F.length(text) - point <= field.scale))
-    before, behind = digits_needed(trimmed(text))
-    fits = text.rlike(_EXPONENT_FORM) & (behind <= field.scale) & (before <= field.precision - field.scale)
+def _decimal(field: DecimalField, text: str) -> str:
+    behind_point = f"instr({text}, '.') = 0 OR length({text}) - instr({text}, '.') <= {field.scale}"
+    short = f"octet_length({text}) = length({text}) AND ({behind_point})"
+    before, behind = _digits_needed(_trimmed(text))
+    fits = (
+        f"{_like(text, _EXPONENT_FORM)} AND {behind} <= {field.scale} "
+        f"AND {before} <= {field.precision - field.scale}"
+    )
     longer = rf"\A{_BLANKS}[+-]?+[0-9]*+\.[0-9]{{0,{field.scale}}}0*+{_BLANKS}\z"
-    number = _cast(name, field.ddl)
-    has_exponent = text.contains("e") | text.contains("E")
+    number = _cast(text, field.ddl)
     # Spark finds no room for zero with a large exponent.
-    scaled = F.when(before + behind == 0, F.lit(0).cast(field.ddl)).otherwise(number)
-    return F.when(has_exponent, F.when(fits, scaled)).when(short | text.rlike(longer), number)
-
-
-def digits_needed(number: Column) -> tuple[Column, Column]:
-    """Return how many digits a number's text needs before and behind the point, once its exponent is taken in."""
-    mantissa = F.regexp_replace(number, "^[+-]|[eE].*$", "")
-    has_exponent = number.rlike("[eE][+-]?[0-9]{1,9}$")
-    exponent = F.when(has_exponent, F.regexp_extract(number, "[eE]([+-]?[0-9]+)$", 1)).cast("int")
-    point = F.length(F.substring_index(mantissa, ".", 1)) + F.coalesce(exponent, F.lit(0))
-    digits = F.replace(mantissa, F.lit("."), F.lit(""))
-    leading = F.length(F.regexp_extract(digits, "^0*", 0))
-    significant = F.length(F.regexp_replace(digits, "0+$", ""))
-    before = F.when(significant == 0, 0).otherwise(F.greatest(point - leading, F.lit(0)))
-    behind = F.when(significant == 0, 0).otherwise(F.greatest(significant - point, F.lit(0)))
-    return before, behind
-
-
-def _date(name: str) -> Column:
-    return F.when(F.col(name).rlike(rf"\A{_BLANKS}{_DAY}{_BLANKS}\z"), _cast(name, "date"))
-
-
-def _timestamp(name: str) -> Column:
-    text = F.col(name)
-    # Parsing the zone `Z` costs four times the rest; the session is in UTC, so it can go.
-    without_zone = F.expr(f"try_cast(trim(TRAILING 'Z' FROM {name}) AS timestamp)")
-    # The cast takes no offset behind a time without seconds.
-    with_seconds = F.regexp_replace(trimmed(text), r"\A(.{16})(Z|[+-].*)?\z", "$1:00$2")
-    return F.when(text.rlike(_LOCAL_OR_UTC), without_zone).when(
-        text.rlike(_ANY_OFFSET), F.try_to_timestamp(with_seconds)
+    scaled = f"CASE WHEN {before} + {behind} = 0 THEN CAST(0 AS {field.ddl}) ELSE {number} END"
+    return (
+        f"CASE WHEN contains({text}, 'e') OR contains({text}, 'E') THEN CASE WHEN {fits} THEN {scaled} END "
+        f"WHEN {short} OR {_like(text, longer)} THEN {number} END"
     )
 
 
-def _formatted(field: Field, name: str, pattern: str) -> Column:
-    moment = F.try_to_timestamp(trimmed(F.col(name)), F.lit(pattern))
-    return moment.cast("date") if isinstance(field, DateField) else moment
+def _date(text: str) -> str:
+    return f"CASE WHEN {_like(text, _ONE_DAY)} THEN {_cast(text, 'date')} END"
 
 
-def _binary(name: str) -> Column:
-    text = F.col(name)
-    return F.when(text.rlike(_BASE64), F.unbase64(F.when(~text.rlike(rf"\A{_BLANKS}\z"), trimmed(text))))
+def _timestamp(text: str) -> str:
+    # Parsing the zone `Z` costs four times the rest; the session is in UTC, so it can go.
+    without_zone = f"try_cast(trim(TRAILING 'Z' FROM {text}) AS timestamp)"
+    # The cast takes no offset behind a time without seconds.
+    seconds = text_literal(r"\A(.{16})(Z|[+-].*)?\z")
+    with_seconds = f"regexp_replace({_trimmed(text)}, {seconds}, '$1:00$2')"
+    return (
+        f"CASE WHEN {_like(text, _LOCAL_OR_UTC)} THEN {without_zone} "
+        f"WHEN {_like(text, _ANY_OFFSET)} THEN try_to_timestamp({with_seconds}) END"
+    )
 
 
-_VALUES: Mapping[str, Callable[[str], Column]] = {
+def _formatted(field: Field, text: str, pattern: str) -> str:
+    moment = f"try_to_timestamp({_trimmed(text)}, {text_literal(pattern)})"
+    return f"CAST({moment} AS date)" if isinstance(field, DateField) else moment
+
+
+def _binary(text: str) -> str:
+    blank = _like(text, _BLANK)
+    return (
+        f"CASE WHEN {_like(text, _BASE64)} THEN unbase64(CASE WHEN NOT {blank} THEN {_trimmed(text)} END) END"
+    )
+
+
+_VALUES: Mapping[str, Callable[[str], str]] = {
     "int": _whole("int"),
     "bigint": _whole("bigint"),
     "double": _floating("double"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column
@@ -193,20 +192,19 @@ def _formatted(fields: Mapping[str, Field]) -> list[tuple[int, Field]]:
 
 
 def _formatted_values(fields: Mapping[str, Field]) -> list[Column]:
-    return [value(field, f"f{index}").alias(f"d{index}") for index, field in _formatted(fields)]
+    return [F.expr(value(field, f"f{index}")).alias(f"d{index}") for index, field in _formatted(fields)]
 
 
 def _column(field: Field, index: int) -> Column:
     if isinstance(field, (DateField, TimestampField)) and field.format is not None:
-        return shown(field, F.col(f"d{index}"))
+        return F.expr(shown(field, f"d{index}"))
     return F.col(f"parsed.values.v{index}")
 
 
 def _rejected(fields: Mapping[str, Field]) -> Column:
-    offences = [
-        offence(field, F.col(f"d{index}"), F.col(f"f{index}"), "") for index, field in _formatted(fields)
-    ]
-    return reduce(or_, [found for found in offences if found is not None], F.size("parsed.reasons") > 0)
+    offences = [offence(field, f"d{index}", f"f{index}", "") for index, field in _formatted(fields)]
+    wrong = [found for found in offences if found is not None]
+    return F.expr(" OR ".join(["size(parsed.reasons) > 0", *wrong]))
 
 
 def _reasons(fields: Mapping[str, Field]) -> Column:
