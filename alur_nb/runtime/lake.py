@@ -61,7 +61,7 @@ class Lake(Protocol):
         """Delete what the batch staged and has not sealed: all of an aborted one, the rest of a committed one."""
 
     def forget_aborted(self, table: str) -> None:
-        """Delete what aborted batches have left to be read under `aborted_prefix`: the table has a new commit."""
+        """Delete what aborted batches have left to be read under `aborted_prefix`; again is nothing."""
 
     def clean(self, batch: Batch) -> None:
         """Take a rolled back or superseded batch out for good: first its rows and rejects, then what shows them.
@@ -93,7 +93,7 @@ def rejects_prefix(table: str, batch_id: str) -> str:
 
 
 def aborted_prefix(table: str) -> str:
-    """Return where the first rejected rows of the table's last aborted batch are kept until the next commit.
+    """Return where the first rejected rows of the table's last aborted batch are kept: until a commit, or they expire.
 
     Beside the rejects, where a job may write; engines pass over names that begin with `_`.
     """
