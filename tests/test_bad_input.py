@@ -66,7 +66,7 @@ def loaded_after(workspace: Workspace, project: Project, table: type) -> list[in
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00", ("orders/bad.csv",)),
         (b'id,amount\n1,"2.5\n2,3\n', ("orders/bad.csv", "quote", "line 2")),
         ("id,amount\n1,2\né,3\n".encode("latin-1"), ("orders/bad.csv", "utf-8", "line 3")),
-        (b"id,ID,amount\n1,1,2\n", ("orders/bad.csv", "id")),
+        (b"id,ID,amount\n1,1,2\n", ("orders/bad.csv", "`id` and `ID`", "letters' case", "Rename one")),
     ],
     ids=["column missing", "column unknown", "empty", "binary", "open quote", "not UTF-8", "column twice"],
 )

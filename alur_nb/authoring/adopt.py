@@ -10,12 +10,13 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from alur_nb.authoring.batch_names import pipeline_named
 from alur_nb.authoring.planning import loads_of
 from alur_nb.runtime import publish
-from alur_nb.runtime.aws import aws_errors, client
+from alur_nb.runtime.aws import Patience, aws_errors, client
 from alur_nb.runtime.errors import LedgerError, SourceError, plural
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.header import listed
@@ -42,6 +43,8 @@ class AdoptReport:
     """Files that this ledger has already."""
     differing: tuple[str, ...] = ()
     """Files that have another ETag or size than the original noted."""
+    unproved: tuple[str, ...] = ()
+    """Files of which the original noted no ETag or no size: whether they are as it loaded them, nothing tells."""
     gone: tuple[str, ...] = ()
     """Paths that the original noted, and that are not listed now."""
     patterns: tuple[str, ...] = ()
@@ -58,6 +61,7 @@ class AdoptReport:
             "adopted": list(self.adopted),
             "known": self.known,
             "differing": list(self.differing),
+            "unproved": list(self.unproved),
             "gone": list(self.gone),
             "patterns": list(self.patterns),
         }
@@ -70,6 +74,7 @@ class AdoptReport:
             lines.append(f"  {plural(self.known, 'file')} known here already")
         for what, paths in (
             ("changed since the original loaded it", self.differing),
+            ("the original noted no ETag or no size, so it cannot be compared", self.unproved),
             ("not listed any more: nothing to do", self.gone),
             (
                 "a pattern, not a file: what it stood for was not noted; look whether it was loaded",
@@ -96,36 +101,53 @@ def adopt(
     env: str = "local",
     workspace: Workspace | None = None,
     dynamodb: Any = None,
+    patience: Patience | None = None,
 ) -> AdoptReport:
     """Take the files that the original's ledger has under `key` (the table's name) as loaded, in a batch without rows.
 
-    Their rows stay where the original wrote them. `trust_path` also takes files whose ETag or size has changed since;
-    without it they are an error, and nothing is adopted. Again adds nothing.
+    Their rows stay where the original wrote them. `trust_path` also takes files whose ETag or size has changed since,
+    or was not noted; without it they are an error, and nothing is adopted. Again adds nothing.
 
-    Raises LedgerError where a ledger cannot be read, or has no such key; SourceError for changed files.
+    Raises LedgerError where a ledger cannot be read, or has no such key; SourceError for such files.
     """
     place, pipeline = workspace or open_workspace(env=env), pipeline_named(project, name)
     table = pipeline.target
-    reader = dynamodb or client("dynamodb", place.environment.region)
-    noted = _noted(reader, ledger_table, key or table.name)
+    reader = dynamodb or client("dynamodb", place.environment.region, attempts=1)
+    noted = _noted(reader, patience or Patience(), ledger_table, key or table.name)
     if dry_run:
         return _compared(table, noted, _listed(place, pipeline), trust_path=trust_path)[0]
     with held(place, [table]) as leases:
         publish.recover(place, table.qualified_name)
         # Under the lease: no run loads in the meantime what is taken as loaded here.
         report, files = _compared(table, noted, _listed(place, pipeline), trust_path=trust_path)
-        if report.differing and not trust_path:
-            raise SourceError(
-                f"{plural(len(report.differing), 'file')} of {table.qualified_name} changed since the original loaded "
-                f"it, so nothing is adopted: {listed(report.differing, '')}.",
-                fix="Take them as loaded as they are now: --trust-path; or deliver what is new in them under a new name.",
-            )
+        if not trust_path:
+            _refuse_doubtful(report)
         batch = _load(place, leases[table.qualified_name], pipeline.name, files) if files else None
     return replace(report, batch=batch, dry_run=False)
 
 
+def _refuse_doubtful(report: AdoptReport) -> None:
+    """Raise SourceError where a file is not proved to be the one that the original loaded."""
+    if report.differing:
+        raise SourceError(
+            f"{plural(len(report.differing), 'file')} of {report.table} changed since the original loaded it, so "
+            f"nothing is adopted: {listed(report.differing, '')}.",
+            fix="Take them as loaded as they are now: --trust-path; or deliver what is new in them under a new name.",
+        )
+    if report.unproved:
+        raise SourceError(
+            f"The original noted no ETag or no size of {plural(len(report.unproved), 'file')} of {report.table}, so "
+            f"nothing is adopted: {listed(report.unproved, '')}.",
+            fix="If they are as they were when it loaded them, take them as loaded: --trust-path.",
+        )
+
+
 def _compared(
-    table: Table, noted: dict[str, str], listing: dict[str, tuple[SourceFile, str]], *, trust_path: bool
+    table: Table,
+    noted: dict[str, str | None],
+    listing: dict[str, tuple[SourceFile, str]],
+    *,
+    trust_path: bool,
 ) -> tuple[AdoptReport, list[SourceFile]]:
     """Return what is to be said, and the files that are to be taken as loaded."""
     ours = [(file, status) for file, status in listing.values() if file.uri in noted]
@@ -138,7 +160,8 @@ def _compared(
         table.qualified_name,
         adopted=tuple(file.path for file in taken),
         known=len(ours) - len(new),
-        differing=tuple(file.path for file in new if file not in same),
+        differing=tuple(file.path for file in new if noted[file.uri] not in (None, file.version)),
+        unproved=tuple(file.path for file in new if noted[file.uri] is None),
         gone=tuple(uri for uri in gone if not _GLOB.search(uri)),
         patterns=tuple(uri for uri in gone if _GLOB.search(uri)),
         dry_run=True,
@@ -146,13 +169,16 @@ def _compared(
     return report, taken
 
 
-def _noted(dynamodb: Any, ledger_table: str, key: str) -> dict[str, str]:
-    """Return URI -> version of every file under the key, as our listings write versions: ETag and size."""
-    found = {}
-    for item in _items(dynamodb, ledger_table, key):
+def _noted(dynamodb: Any, patience: Patience, ledger_table: str, key: str) -> dict[str, str | None]:
+    """Return URI -> version of every file under the key, as our listings write versions: ETag and size.
+
+    None where one of the two was not noted.
+    """
+    found: dict[str, str | None] = {}
+    for item in _items(dynamodb, patience, ledger_table, key):
         etag = item.get("file_etag", {}).get("S", "").strip('"')
         size = item.get("file_size", {}).get("N", "")
-        found[item["file_path"]["S"]] = f"{etag}-{size}"
+        found[item["file_path"]["S"]] = f"{etag}-{size}" if etag and size else None
     if not found:
         raise LedgerError(
             f"The original's ledger {ledger_table} has no file under the key `{key}`.",
@@ -161,8 +187,8 @@ def _noted(dynamodb: Any, ledger_table: str, key: str) -> dict[str, str]:
     return found
 
 
-def _items(dynamodb: Any, ledger_table: str, key: str) -> Iterator[dict[str, Any]]:
-    request = {
+def _items(dynamodb: Any, patience: Patience, ledger_table: str, key: str) -> Iterator[dict[str, Any]]:
+    request: dict[str, Any] = {
         "TableName": ledger_table,
         "ConsistentRead": True,
         "KeyConditionExpression": "ingestion_key = :key",
@@ -170,7 +196,7 @@ def _items(dynamodb: Any, ledger_table: str, key: str) -> Iterator[dict[str, Any
     }
     while True:
         with aws_errors(LedgerError, f"Reading the original's ledger {ledger_table}"):
-            answer = dynamodb.query(**request)
+            answer = patience.call(partial(dynamodb.query, **request))
         yield from answer["Items"]
         if "LastEvaluatedKey" not in answer:
             return

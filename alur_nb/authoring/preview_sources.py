@@ -17,7 +17,7 @@ from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.input_history import read_history
 from alur_nb.runtime.lake import read_rows
-from alur_nb.runtime.landed import WHOLE_CODECS
+from alur_nb.runtime.landed import WHOLE_CODECS, checked_uri
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.plan import SourcePlan, grown, inspect_file, list_source
@@ -128,31 +128,46 @@ class Sampler:
     def _open(self, planned: PlannedFile, plan: SourcePlan, rows: int | None) -> Opened:
         """Read the file's head into a file of its own (`rows=None`: the file itself), and look at it as a run does."""
         source = plan.source
-        # Parquet cannot be cut: the file is read where it lies, its first rows only.
-        in_place = rows is None or source.format == "parquet"
+        # Parquet cannot be cut: the file is opened whole, and its first rows are read.
+        whole = rows is None or source.format == "parquet"
+        if whole:
+            _refuse_large(planned.file, source)
         # A record of JSON lines is a line.
         lines = Dialect(quote="", header=False)
         try:
-            wanted = None if rows is None else HEAD_BYTES + _GZIP_SLACK
-            with self.workspace.files.open(planned.file, head=wanted) as stream:
-                if in_place or rows is None:
-                    looked = inspect_file(
-                        planned, planned.file, stream, plan.contract, source, hashed=rows is None
-                    )
-                    found_rows = looked.readable.inspection.records if looked.readable else None
-                    return Opened(looked, None, whole=rows is None or (found_rows or 0) <= rows)
+            checked_uri(planned.file)
+            if whole or rows is None:
+                return self._look(planned, plan, rows)
+            with self.workspace.files.open(planned.file, head=HEAD_BYTES + _GZIP_SLACK) as stream:
                 dialect = Dialect.of(source.options) if source.format == "csv" else lines
                 found = head(stream, planned.file.path, dialect, max_bytes=HEAD_BYTES, max_rows=rows)
         except SourceError as error:
             return Opened(_bad(planned, error), None)
         file = self._write(planned.file, found.data)
-        with Path(file.uri.removeprefix("file://")).open("rb") as stream:
+        with _reopened(file) as stream:
             return Opened(inspect_file(planned, file, stream, plan.contract, plan.source), found)
 
+    def _look(self, planned: PlannedFile, plan: SourcePlan, rows: int | None) -> Opened:
+        """Look at a file as a run does, where it lies; on S3 at a copy, since a laptop's Spark reads no bucket."""
+        file, fetched = planned.file, _is_on_s3(planned.file)
+        if fetched:
+            with self.workspace.files.open(file) as stream:
+                file = self._write(file, stream.read())
+        with _reopened(file) if fetched else self.workspace.files.open(file) as stream:
+            looked = inspect_file(planned, file, stream, plan.contract, plan.source, hashed=rows is None)
+        found_rows = looked.readable.inspection.records if looked.readable else None
+        return Opened(looked, None, whole=rows is None or (found_rows or 0) <= rows)
+
     def _write(self, file: SourceFile, data: bytes) -> SourceFile:
-        """Write a head; its URI ends with the original path, which is what `_source_file` is taken from."""
+        """Write a head, or a copy; `_source_file` is taken from its URI's end, or for S3 from all of it.
+
+        Not every key can be a file's name here: `s3://b/a:b`, or `a//b`.
+        """
         self.heads += 1
-        path = self.folder / str(self.heads) / file.path.removeprefix("/")
+        name = file.path.removeprefix("/")
+        if _is_on_s3(file):
+            name = "copy" + "".join(codec for codec in WHOLE_CODECS if file.path.endswith(codec))
+        path = self.folder / str(self.heads) / name
         path.parent.mkdir(parents=True)
         path.write_bytes(data)
         return replace(file, uri=f"file://{path.as_posix()}", size=len(data))
@@ -230,6 +245,25 @@ class _CappedFiles:
 def as_new(plan: SourcePlan) -> SourcePlan:
     """Return the plan as if nothing had ever been loaded."""
     return replace(plan, files=tuple(PlannedFile(planned.file, "new") for planned in plan.files))
+
+
+def _is_on_s3(file: SourceFile) -> bool:
+    return file.uri.startswith("s3://")
+
+
+def _refuse_large(file: SourceFile, source: FileSource) -> None:
+    """Raise SourceError for a file that is too large to be brought here: a run may load it well, so it is not bad."""
+    if _is_on_s3(file) and file.size > WHOLE_BYTES:
+        raise SourceError(
+            f"{file.path} cannot be previewed: a {source.format} file on S3 is fetched whole, and it has "
+            f"{file.size >> 20:,} MB, more than {WHOLE_BYTES >> 20}.",
+            fix="Name a smaller file in the pattern for the preview, or copy one into data/; a run is not concerned.",
+        )
+
+
+def _reopened(file: SourceFile) -> BinaryIO:
+    """Open what `_write` has written."""
+    return Path(file.uri.removeprefix("file://")).open("rb")
 
 
 def _bad(planned: PlannedFile, error: SourceError) -> PlannedFile:

@@ -1,4 +1,4 @@
-"""The first rejected rows of the last aborted batch: kept beside the lake, until the table's next batch commits."""
+"""The first rejected rows of the last aborted batch: kept until the table's next batch commits, or they expire."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 MAX_ROWS = 1_000
-KEPT = "kept_rejects"
-"""The count in an aborted BATCH: how many of its rejected rows were kept."""
 # The lines serve to find the fault; a row may be 20 MB, and a thousand of them no message.
 _RAW_WIDTH = 10_000
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from botocore.exceptions import (
@@ -49,6 +50,7 @@ _UNKNOWN_KEY = (
     "IncompleteSignatureException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
+    "InvalidSignatureException",
     "InvalidToken",
     "MissingAuthenticationTokenException",
     "SignatureDoesNotMatch",
@@ -80,7 +82,22 @@ _MISSING = (
     "EntityNotFoundException",
     "ResourceNotFoundException",
 )
-_SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture", "InvalidSignatureException")
+_SKEWED = ("RequestTimeTooSkewed", "RequestInTheFuture")
+# Others tell a wrong clock by the code of a wrong key, and only their sentence knows: "Signature expired: 20180920T174101Z
+# is now earlier than .." or "Signature not yet current: .." (DynamoDB's InvalidSignatureException: aws/aws-sdk-js
+# issue 2565; SignatureDoesNotMatch: convox/rack issue 235).
+_SKEWED_SENTENCE = re.compile(r"Signature (expired|not yet current):")
+# Of the operations of S3 whose permission has another name (S3 user guide, "Policy actions for Amazon S3"): its bare
+# "Access Denied" names neither.
+_S3_PERMISSIONS = {
+    "DeleteObject": "s3:DeleteObject",
+    "DeleteObjects": "s3:DeleteObject",
+    "GetObject": "s3:GetObject",
+    "HeadBucket": "s3:ListBucket",
+    "HeadObject": "s3:GetObject",
+    "ListObjectsV2": "s3:ListBucket",
+    "PutObject": "s3:PutObject",
+}
 _CANCELLED = "TransactionCanceledException"
 _NO_ANSWER = (ConnectionError, HTTPClientError)
 _NO_CREDENTIALS = (
@@ -196,10 +213,12 @@ def _refusal(error: ClientError) -> tuple[str, str]:
         return "AWS asks to slow down, and still did after many attempts.", _LATER
     if code in _DENIED:
         return _denial(error)
+    detail = str(error.response.get("Error", {}).get("Message", "")) or str(error)
+    if code in _SKEWED or _SKEWED_SENTENCE.match(detail):
+        return f"this machine's clock is wrong{_off_by(error)}.", _CLOCK
     for codes, said in _REFUSALS.items():
         if code in codes:
             return said
-    detail = str(error.response.get("Error", {}).get("Message", "")) or str(error)
     if code == _CANCELLED:
         detail = f"{detail} {', '.join(cancellation_codes(error))}"
     return (
@@ -209,6 +228,7 @@ def _refusal(error: ClientError) -> tuple[str, str]:
 
 
 _LATER = "Run again in a minute: it starts where it stopped."
+_CLOCK = "Set the clock (NTP), then run again: AWS refuses requests that are dated minutes before or after its own time."
 _REFUSALS = {
     _EXPIRED: (
         "the credentials have expired.",
@@ -222,11 +242,16 @@ _REFUSALS = {
         "it does not exist.",
         "Check the name, the account and the region; `alur deploy` makes buckets, databases and the ledger.",
     ),
-    _SKEWED: (
-        "the signature does not hold: the secret key is wrong, or this machine's clock.",
-        "Check the secret key and set the clock (NTP), then run again.",
-    ),
 }
+
+
+def _off_by(error: ClientError) -> str:
+    """Say how far the clock is off, by the date of the answer."""
+    told = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    if not told:
+        return ""
+    minutes = (time.time() - parsedate_to_datetime(told).timestamp()) / 60
+    return f": it is {abs(minutes):,.0f} minutes {'ahead of' if minutes > 0 else 'behind'} AWS's"
 
 
 def _denial(error: ClientError) -> tuple[str, str]:
@@ -237,8 +262,9 @@ def _denial(error: ClientError) -> tuple[str, str]:
     """
     said = str(error.response.get("Error", {}).get("Message", ""))
     action = re.search(r"perform: ([\w-]+:\w+)", said)
-    resource = re.search(r"on resource: (\S+)", said)
-    what = action[1] if action else f"the action behind {error.operation_name}"
+    resource = re.search(r'on resource: "?([^\s"]+)', said)
+    name = error.operation_name
+    what = action[1] if action else _S3_PERMISSIONS.get(name, f"the action behind {name}")
     where = f" on {resource[1]}" if resource else " there"
     return (
         f"access is denied: {what}{where}.",

@@ -33,6 +33,9 @@ _ADDED = "alur.added"  # a column's mark: files brought it, no contract declares
 _OWNER = "alur-nb.table"
 _DESCRIPTION_LENGTH = 2048
 _COMMENT_LENGTH = 255
+# Athena finds a Parquet column by its name unless `parquet.column.index.access` is true, so it must not stand among the
+# parameters here: only by name may a batch lack a column, or have its columns in another order than the table has now
+# (Athena user guide, "Handle schema updates" and "Understand index access for Apache ORC and Apache Parquet").
 _FORMAT = {
     "InputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat",
     "OutputFormat": "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat",

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime import evolution, publish
-from alur_nb.runtime.aborted import KEPT
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.drops import Dropped, with_dropped
 from alur_nb.runtime.engine import Engine, SourceRead, Stage, StagedResult
@@ -264,7 +263,7 @@ class OpenBatch:
         counts = {"rejected": self.rejected, "dropped": self.dropped.rows} if self.rejected else {}
         if counts and isinstance(error, AuditError):
             try:
-                counts[KEPT] = self.engine.keep_rejects(self.workspace.lake, self.target, self.id)
+                counts[publish.KEPT] = self.engine.keep_rejects(self.workspace.lake, self.target, self.id)
             except AlurError as lost:
                 log.warning("%s: the rejected rows could not be kept: %s", self.target.qualified_name, lost)
         dying = replace(

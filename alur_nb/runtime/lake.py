@@ -61,7 +61,7 @@ class Lake(Protocol):
         """Delete what the batch staged and has not sealed: all of an aborted one, the rest of a committed one."""
 
     def forget_aborted(self, table: str) -> None:
-        """Delete what aborted batches have left to be read under `aborted_prefix`: the table has a new commit."""
+        """Delete what aborted batches have left to be read under `aborted_prefix`; again is nothing."""
 
     def clean(self, batch: Batch) -> None:
         """Take a rolled back or superseded batch out for good: first its rows and rejects, then what shows them.
@@ -93,7 +93,7 @@ def rejects_prefix(table: str, batch_id: str) -> str:
 
 
 def aborted_prefix(table: str) -> str:
-    """Return where the first rejected rows of the table's last aborted batch are kept until the next commit.
+    """Return where the first rejected rows of the table's last aborted batch are kept: until a commit, or they expire.
 
     Beside the rejects, where a job may write; engines pass over names that begin with `_`.
     """
@@ -207,6 +207,29 @@ def storage_errors(where: object) -> Iterator[None]:
         raise translated from error
 
 
+# What S3A says that it did, in "AccessDeniedException: KEY: PUT 0-byte object on KEY: ..", and the permission for it.
+_S3A_PERMISSIONS = {
+    r": (PUT|[Ww]riting|[Uu]pload|initiate|[Cc]omplet)": "s3:PutObject",
+    r": (getFileStatus|open|[Rr]ead|reopen)": "s3:GetObject",
+    r": ([Ll]ist)": "s3:ListBucket",
+    r": ([Dd]elete)": "s3:DeleteObject",
+}
+
+
+def _denied(text: str, where: str) -> StorageError:
+    """Name the permission and the bucket, by AWS's own sentence where Hadoop passes it on."""
+    sentence = re.search(r"perform: ([\w-]+:\w+)", text)
+    first = text[text.find("AccessDenied") :].split("\n")[0]
+    done = [permission for pattern, permission in _S3A_PERMISSIONS.items() if re.search(pattern, first)]
+    permission = sentence[1] if sentence else (done or ["to read, write, list and delete"])[0]
+    bucket = re.match(r"s3://[^/]+/", where)
+    return StorageError(
+        f"Access is denied to {where}: {permission}.",
+        fix=f"Nothing was published. Give this role the permission {permission} on {bucket[0] if bucket else where}, "
+        "then run again.",
+    )
+
+
 def _translated(text: str, where: object) -> AlurError | None:
     if "No space left on device" in text or "Disk quota exceeded" in text:
         return StorageError(
@@ -223,11 +246,13 @@ def _translated(text: str, where: object) -> AlurError | None:
             f"The credentials expired while {where} was in use.",
             fix="Nothing was published. Log in again, then run again: it starts where it stopped.",
         )
-    if "AccessDeniedException" in text:
+    if "RequestTimeTooSkewed" in text:
         return StorageError(
-            f"Access is denied to {where}.",
-            fix="Nothing was published. Give this role the permission for that bucket, then run again.",
+            f"S3 refuses {where}, since this machine's clock is wrong.",
+            fix="Nothing was published. Set the clock (NTP), then run again: it starts where it stopped.",
         )
+    if "AccessDenied" in text:
+        return _denied(text, str(where))
     if "Permission denied" in text or "Read-only file system" in text or "Mkdirs failed" in text:
         return StorageError(
             f"This user may not write {where}.",

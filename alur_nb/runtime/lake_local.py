@@ -77,10 +77,11 @@ class LocalLake:
                 shutil.rmtree(folder, ignore_errors=True)
 
     def forget_aborted(self, table: str) -> None:
-        """Delete the folder; what cannot be deleted now is overwritten by the next aborted batch."""
+        """Delete the folder; StorageError where raw lines stay in it."""
         folder = self.staging / aborted_prefix(table)
-        if folder.exists():
-            shutil.rmtree(folder, ignore_errors=True)
+        with storage_errors(folder), suppress(FileNotFoundError):  # deleted before, or by another owner now
+            if folder.exists():
+                shutil.rmtree(folder)
 
     def clean(self, batch: Batch) -> None:
         """Delete the batch's folders in the warehouse, then what is left of it in staging."""

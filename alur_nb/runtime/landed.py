@@ -32,7 +32,7 @@ class LandedFile(Protocol):
 
     @property
     def uri(self) -> str:
-        """What Spark opens, unescaped; it ends with `path`."""
+        """What Spark opens, unescaped; it ends with `path`, or it is a copy that a preview has made."""
 
     @property
     def size(self) -> int:
@@ -83,7 +83,9 @@ def source_file(files: Sequence[LandedFile], *, of_rows: bool = False) -> Column
     # Spark percent-encodes; a plus sign stays one, which is not how query strings are decoded.
     if not all(_PLAIN_PATH.fullmatch(file.uri.partition(":")[2]) for file in files):
         located = F.expr(f"url_decode(replace({name}, '+', '%2B'))")
-    prefixes = {(file.uri if of_rows else _metadata_uri(file)).removesuffix(file.path) for file in files}
+    told = {(file.uri if of_rows else _metadata_uri(file)): file.path for file in files}
+    copies = {uri: path for uri, path in told.items() if not uri.endswith(path)}
+    prefixes = {uri.removesuffix(path) for uri, path in told.items() if uri not in copies}
     longest_first = sorted(prefixes, key=len, reverse=True)
     result = F.lit(None).cast("string")
     for prefix in reversed(longest_first):
@@ -93,6 +95,8 @@ def source_file(files: Sequence[LandedFile], *, of_rows: bool = False) -> Column
             if prefix == longest_first[-1]
             else F.when(located.startswith(prefix), rest).otherwise(result)
         )
+    for uri, path in copies.items():
+        result = F.when(located == uri, F.lit(path)).otherwise(result)
     return result
 
 

@@ -18,6 +18,7 @@ from pyspark.sql import types as T
 
 from alur_nb.runtime.csv import check_session, result_schema
 from alur_nb.runtime.dialect import Inspection
+from alur_nb.runtime.errors import DeclarationError
 from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.header import Binding, bind
 from alur_nb.runtime.landed import (
@@ -144,16 +145,23 @@ def _schema(inspection: Inspection) -> T.StructType:
 
 def field_of(kind: T.DataType) -> Field | None:
     """Return the field that holds a type of Parquet's; None where there is none."""
+    try:
+        return _field_of(kind)
+    except DeclarationError:  # as of two members that are equal but for case
+        return None
+
+
+def _field_of(kind: T.DataType) -> Field | None:
     if isinstance(kind, T.DecimalType):
         return DecimalField(kind.precision, kind.scale)
     if isinstance(kind, T.ArrayType):
-        element = field_of(kind.elementType)
+        element = _field_of(kind.elementType)
         return None if element is None else ArrayField(element)
     if isinstance(kind, T.MapType):
-        key, value = field_of(kind.keyType), field_of(kind.valueType)
+        key, value = _field_of(kind.keyType), _field_of(kind.valueType)
         return None if key is None or value is None else MapField(key, value)
     if isinstance(kind, T.StructType):
-        members = {member.name: field_of(member.dataType) for member in kind.fields}
+        members = {member.name: _field_of(member.dataType) for member in kind.fields}
         known = {name: field for name, field in members.items() if field is not None}
         return StructField(known) if len(known) == len(members) else None
     plain = _PLAIN.get(kind.simpleString())

@@ -6,15 +6,20 @@ One decision a batch: before SEAL it can only be thrown away, after it only fini
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from alur_nb.runtime.errors import LedgerError, StorageError, plural
+from alur_nb.runtime.errors import AlurError, LedgerError, StorageError, plural
 from alur_nb.runtime.ledger import Batch, Input, State, live
 from alur_nb.runtime.workspace import Workspace
 
 log = logging.getLogger(__name__)
+
+KEPT = "kept_rejects"
+"""The count in an aborted BATCH: how many of its rejected rows were kept to be looked at."""
+# What keeps something from being deleted, and is no reason to fail a run whose rows are there.
+_UNDELETED = (StorageError, LedgerError, OSError)
 
 
 def seal(workspace: Workspace, batch: Batch, inputs: Sequence[Input]) -> None:
@@ -81,33 +86,51 @@ def _clean_dead(workspace: Workspace, table: str) -> None:
 def expired(workspace: Workspace, batch: Batch) -> bool:
     """Whether the batch's rejected rows are deleted, or have been kept for as long as the settings say."""
     days = workspace.environment.rejects_retention_days
-    committed = batch.times.get("committed")
-    if batch.rejects_expired or not days or committed is None:
+    ended = batch.times.get("committed") or batch.times.get("aborted")
+    if batch.rejects_expired or not days or ended is None:
         return batch.rejects_expired
-    return datetime.now(UTC) - datetime.fromisoformat(committed) > timedelta(days=days)
+    return datetime.now(UTC) - datetime.fromisoformat(ended) > timedelta(days=days)
 
 
 def _expire_rejects(workspace: Workspace, table: str) -> list[str]:
     """Delete rejected rows that were kept long enough; that it fails stops no run, and the next one tries again."""
-    if not workspace.environment.rejects_retention_days:
+    days = workspace.environment.rejects_retention_days
+    if not days:
         return []
-    old = [
-        batch
-        for batch in live(workspace.ledger.batches(table))
-        if batch.rejects_prefix and not batch.rejects_expired and expired(workspace, batch)
-    ]
+    batches = workspace.ledger.batches(table)
+    holding = [batch for batch in live(batches) if batch.rejects_prefix] + _holding_aborted(batches)
+    old = [batch for batch in holding if not batch.rejects_expired and expired(workspace, batch)]
     try:
         for batch in old:
-            workspace.lake.forget_rejects(batch)
+            if batch.state is State.ABORTED:
+                workspace.lake.forget_aborted(table)
+            else:
+                workspace.lake.forget_rejects(batch)
             workspace.ledger.mark_expired(table, batch.id)
-    except (StorageError, LedgerError) as error:
-        return [
-            f"Rejected rows that have expired could not be deleted, the next run tries again: {error.message}"
-        ]
-    days = workspace.environment.rejects_retention_days
+    except _UNDELETED as error:
+        log.warning("%s: %s", table, error)
+        said = _said(error)
+        return [f"Rejected rows that have expired could not be deleted, the next run tries again: {said}"]
+    told = [batch for batch in old if batch.rejects_prefix or batch.counts.get(KEPT)]
     return (
-        [f"The rejected rows of {plural(len(old), 'batch')} were deleted, after {days} days."] if old else []
+        [f"The rejected rows of {plural(len(told), 'batch')} were deleted, after {days} days."]
+        if told
+        else []
     )
+
+
+def _holding_aborted(batches: Sequence[Batch]) -> list[Batch]:
+    """Return the aborted batch whose first rejected rows lie there, as the last that has kept any; at most one.
+
+    Without such a one it is the last of all: a run that died may have kept rows, and then nothing notes it.
+    """
+    aborted = [batch for batch in batches if batch.state is State.ABORTED]
+    keepers = [batch for batch in aborted if batch.counts.get(KEPT) and not batch.rejects_expired]
+    return (keepers or aborted)[-1:]
+
+
+def _said(error: Exception) -> str:
+    return error.message if isinstance(error, AlurError) else str(error)
 
 
 def is_dead(batch: Batch, alive: Collection[str]) -> bool:
@@ -125,19 +148,33 @@ def take_out(workspace: Workspace, batch: Batch) -> None:
 def tidy(workspace: Workspace, committed: Batch) -> list[str]:
     """Delete what a batch has left now that it is committed, and what it supersedes.
 
-    Returns a note where that failed: the rows are there, so the run did not fail, and the next one tidies.
+    Returns a note for each part where that failed: the rows are there, so the run did not fail, and the other parts
+    are done all the same.
     """
-    try:
-        workspace.lake.discard(committed)
-        workspace.lake.forget_aborted(committed.table)
-        for batch_id in committed.supersedes:
-            old = workspace.ledger.batch(committed.table, batch_id)
-            if old is not None:
-                take_out(workspace, old)
-    except (StorageError, LedgerError) as error:
-        log.warning("%s: %s", committed.table, error)
-        return [f"What is no longer needed could not be deleted, the next run does it: {error.message}"]
-    return []
+    next_run = "What is no longer needed could not be deleted, the next run does it"
+    next_commit = (
+        "Rejected rows kept of an aborted batch could not be deleted, the table's next commit does it"
+    )
+    parts: tuple[tuple[Callable[[], None], str], ...] = (
+        (lambda: workspace.lake.discard(committed), next_run),
+        (lambda: _take_out_superseded(workspace, committed), next_run),
+        (lambda: workspace.lake.forget_aborted(committed.table), next_commit),
+    )
+    notes = []
+    for delete, note in parts:
+        try:
+            delete()
+        except _UNDELETED as error:
+            log.warning("%s: %s", committed.table, error)
+            notes.append(f"{note}: {_said(error)}")
+    return notes
+
+
+def _take_out_superseded(workspace: Workspace, committed: Batch) -> None:
+    for batch_id in committed.supersedes:
+        old = workspace.ledger.batch(committed.table, batch_id)
+        if old is not None:
+            take_out(workspace, old)
 
 
 def clean(workspace: Workspace, batch: Batch) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from alur_nb.runtime.aborted import KEPT, read_kept
+from alur_nb.runtime.aborted import read_kept
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.lake import added_by, read_rows
 from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.project import current_project
-from alur_nb.runtime.publish import expired
+from alur_nb.runtime.publish import KEPT, expired
 from alur_nb.runtime.tables import RESCUED, Table, rejects_of, table_of
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
@@ -38,7 +38,8 @@ def read(table: object, *, metadata: bool = False, workspace: Workspace | None =
 def read_rejects(table: object, *, last: bool = False, workspace: Workspace | None = None) -> DataFrame:
     """Return a table's rejected rows: `raw, source_file, line_number, column, reason`.
 
-    Those that have expired (`rejects_retention_days`) are not among them. `last=True` gives those of the last batch alone; where it was aborted, the first 1,000 of them.
+    Those that have expired (`rejects_retention_days`) are not among them. `last=True` gives those of the last batch
+    alone; where it was aborted, the first 1,000 of them.
     Raises DeclarationError for an unknown name, LedgerError, StorageError.
     """
     known = _declared(table)
@@ -49,10 +50,11 @@ def read_rejects(table: object, *, last: bool = False, workspace: Workspace | No
         kept = [batch for batch in live(batches) if not expired(place, batch)]
         return read_rows(spark, place.lake, rejects_of(known), kept)
     found = last_batch(batches)
-    if found is not None and found.counts.get(KEPT, 0):
+    if found is None or expired(place, found):
+        return read_rows(spark, place.lake, rejects_of(known), [])
+    if found.counts.get(KEPT, 0):
         return read_kept(spark, place.lake, known, found.id)
-    ended = [found] if found is not None and found.state is State.COMMITTED else []
-    ended = [batch for batch in ended if not expired(place, batch)]
+    ended = [found] if found.state is State.COMMITTED else []
     return read_rows(spark, place.lake, rejects_of(known), ended)
 
 

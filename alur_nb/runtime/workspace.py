@@ -10,6 +10,7 @@ from typing import Any
 from alur_nb.runtime.files import Files, LocalFiles
 from alur_nb.runtime.lake import Lake
 from alur_nb.runtime.lake_local import LocalLake
+from alur_nb.runtime.landing import LaptopFiles
 from alur_nb.runtime.ledger import Ledger
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.settings import LOCAL, Environment, Settings, load_settings
@@ -50,7 +51,9 @@ def open_workspace(root: Path | None = None, env: str = LOCAL) -> Workspace:
     return Workspace(
         settings=settings,
         environment=environment,
-        files=LocalFiles(Path(environment.landing or settings.root / "data")),
+        files=LaptopFiles(
+            LocalFiles(Path(environment.landing or settings.root / "data")), environment.region
+        ),
         lake=LocalLake(lake_root),
         ledger=SqliteLedger(lake_root / "state.db"),
     )

@@ -14,6 +14,7 @@ from alur_nb.authoring.adopt import adopt
 from alur_nb.runtime.errors import LedgerError, SourceError
 from alur_nb.runtime.ledger import live
 from tests.crash.world import ORDERS, PROJECT, World
+from tests.runtime.test_aws import Time
 from tests.strict_glue import refuse
 
 OLD = "alur-ingestion-state"
@@ -125,6 +126,86 @@ def test_a_ledger_that_cannot_be_read_is_an_error(world: World) -> None:
         take(world, Denied())  # type: ignore[arg-type]
 
 
+def without(name: str, path: str, etag: str, size: int) -> dict[str, Any]:
+    """An item that lacks an attribute."""
+    whole = item(path, etag, size)
+    del whole[name]
+    return whole
+
+
+UNPROVED = [
+    without("file_etag", "memory:orders/1", "e1", 10),
+    without("file_size", "memory:orders/1", "e1", 10),
+    {**item("memory:orders/1", "e1", 10), "file_etag": {"NULL": True}},
+    item("memory:orders/1", "", 10),
+]
+
+
+@pytest.mark.parametrize("odd", UNPROVED, ids=["no etag", "no size", "null etag", "empty etag"])
+def test_a_file_without_etag_or_size_is_refused_or_trusted(world: World, odd: dict[str, Any]) -> None:
+    original = Original(odd, item("memory:orders/2", "e2", 10))
+    shown = take(world, original, dry_run=True)
+    assert (shown.adopted, shown.unproved, shown.differing) == (("orders/2",), ("orders/1",), ())
+    assert "orders/1: the original noted no ETag or no size, so it cannot be compared" in str(shown)
+    with pytest.raises(
+        SourceError, match=r"no ETag or no size of 1 file of bronze\.orders, so .*: orders/1"
+    ) as no:
+        take(world, original)
+    assert "--trust-path" in str(no.value)
+    assert world.ledger.batches(ORDERS) == []
+    report = take(world, original, trust_path=True)
+    assert report.adopted == ("orders/1", "orders/2")
+    assert json.loads(json.dumps(report.to_dict()))["unproved"] == ["orders/1"]
+    assert world.run().result.runs[0].files == 3, "only what the original did not have"
+
+
+def test_pages_are_read_to_the_last_also_over_empty_ones(world: World) -> None:
+    items = [item(f"memory:orders/{n}", f"e{n}", 10) for n in range(1, 6)]
+
+    class Gappy(Original):
+        def query(self, **request: Any) -> dict[str, Any]:
+            # DynamoDB may answer nothing and say that there is more.
+            start = int(request.get("ExclusiveStartKey", {"n": "-1"})["n"])
+            if start % 2 == 1 or start == -1:
+                return {"Items": [], "LastEvaluatedKey": {"n": str(start + 1)}}
+            more = {"LastEvaluatedKey": {"n": str(start + 1)}} if start < 8 else {}
+            return {"Items": [self.items[start // 2]], **more}
+
+    assert take(world, Gappy(*items)).adopted == tuple(f"orders/{n}" for n in range(1, 6))
+    assert [run.state for run in world.run().result.runs] == ["nothing new", "nothing new"]
+
+
+class Throttled(Original):
+    """Asks to slow down from its second page on, until a time."""
+
+    def __init__(self, time: Time, until: float, *items: dict[str, Any]) -> None:
+        super().__init__(*items)
+        self.time, self.until = time, until
+
+    def query(self, **request: Any) -> dict[str, Any]:
+        if "ExclusiveStartKey" in request and self.time.now < self.until:
+            raise refuse("ProvisionedThroughputExceededException", "Query")
+        return super().query(**request)
+
+
+def test_a_minute_of_throttling_in_the_middle_is_waited_for(world: World) -> None:
+    time = Time()
+    items = [item(f"memory:orders/{n}", f"e{n}", 10) for n in range(1, 6)]
+    report = take(world, Throttled(time, 60, *items), patience=time.patience())
+    assert len(report.adopted) == 5, "each once, in the order of the pages"
+    assert time.now >= 60
+
+
+def test_throttling_that_does_not_end_adopts_no_half(world: World) -> None:
+    time = Time()
+    items = [item(f"memory:orders/{n}", f"e{n}", 10) for n in range(1, 6)]
+    with pytest.raises(LedgerError, match=f"ledger {OLD}: AWS asks to slow down") as caught:
+        take(world, Throttled(time, float("inf"), *items), patience=time.patience())
+    assert "Run again in a minute" in str(caught.value)
+    assert world.ledger.batches(ORDERS) == []
+    assert world.ledger.lease(ORDERS) is None
+
+
 @pytest.mark.slow
 def test_from_a_real_table(world: World, dynamodb: Any) -> None:
     name = f"old-{uuid4().hex}"
@@ -137,7 +218,12 @@ def test_from_a_real_table(world: World, dynamodb: Any) -> None:
     )
     for number in (1, 2):
         dynamodb.put_item(TableName=name, Item=item(f"memory:orders/{number}", f"e{number}", 10))
+    # A page of a query ends at 1 MB (developer guide, "Paginating table query results"): these are four.
+    for number in range(9):
+        large = {**item(f"memory:gone/{number}", "e", 10), "note": {"S": "x" * 390_000}}
+        dynamodb.put_item(TableName=name, Item=large)
     report = adopt(PROJECT, "orders", name, workspace=world.workspace, dynamodb=dynamodb)
     assert report.adopted == ("orders/1", "orders/2")
+    assert len(report.gone) == 9
     with pytest.raises(LedgerError, match="nowhere"):
         adopt(PROJECT, "orders", "nowhere", workspace=world.workspace, dynamodb=dynamodb)

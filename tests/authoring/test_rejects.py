@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from pyspark.sql import DataFrame
@@ -23,6 +26,7 @@ from alur_nb import (
 )
 from alur_nb.authoring.rejects import rejects
 from alur_nb.cli import main as program
+from alur_nb.runtime import publish
 from alur_nb.runtime.aborted import MAX_ROWS
 from alur_nb.runtime.errors import DeclarationError, SettingsError
 from alur_nb.runtime.ledger import State
@@ -87,6 +91,27 @@ def test_a_strict_failure_keeps_its_rows_until_the_next_commit(
     assert not list(workspace.settings.root.rglob("_aborted/*"))
     assert read_rejects(table, last=True).count() == 0
     assert rejects(project, "orders", last=True).total == 0
+
+
+def test_what_an_aborted_run_kept_expires_as_the_rejects_do(
+    workspace: Workspace, project: Project, land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = declare()
+    path = land("orders/1.csv", BAD)
+    assert go(workspace, project).state == "failed"
+    path.unlink()
+    later = datetime.now(UTC) + timedelta(days=31)
+    monkeypatch.setattr(publish, "datetime", Mock(wraps=datetime, now=lambda zone: later))
+    kept = workspace.settings.root / ".alur/staging/bronze.orders__rejects/_aborted/rows"
+    assert len(list(kept.glob("*.json.gz"))) == 1
+    place = replace(workspace, environment=replace(workspace.environment, rejects_retention_days=30))
+    assert read_rejects(table, last=True, workspace=place).count() == 0, "expired, though not deleted yet"
+    run = go(place, project)
+    assert "The rejected rows of 1 batch were deleted, after 30 days." in run.warnings
+    assert not kept.exists()
+    report = rejects(project, "orders", last=True, workspace=place)
+    assert (report.total, report.expired, report.rows) == (2, 2, ())
+    assert sum(report.by_reason.values()) == 2, "the counts stay"
 
 
 def test_the_limit_keeps_the_first_thousand(workspace: Workspace, project: Project, land: Land) -> None:

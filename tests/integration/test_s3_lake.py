@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame
 from alur_nb import BronzeTable, IntegerField, StringField, files, new, pipeline
 from alur_nb.authoring.fsck import fsck
 from alur_nb.authoring.rolling_back import rollback
+from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.files_s3 import S3Files
 from alur_nb.runtime.glue_catalog import GlueCatalog
@@ -233,6 +235,70 @@ def test_a_new_column_is_added_to_the_catalog_and_read_as_null_before(
     assert sorted((row["id"], row["color"]) for row in rows) == [(1, None), (2, "red"), (3, None)]
     table = deployed.glue.get_table(DatabaseName="shop_dev_bronze", Name="orders")["Table"]
     assert table["StorageDescriptor"]["Columns"][-1]["Name"] == "color"
+
+
+def test_unknown_columns_are_rescued_on_s3(deployed: Deployed, project: Project) -> None:
+    class Orders(BronzeTable):
+        id = IntegerField(nullable=False)
+
+        class Meta:
+            name = "orders"
+
+    source = files("*.csv", schema_mode="rescue", strict=False, reject_limit=1)
+
+    @pipeline(sources={"orders": source}, target=Orders)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    deployed.landing.put("1.csv", b"id\n1\n")
+    assert run_pipelines(deployed.workspace, project).ok
+    deployed.landing.put("2.csv", "id,Colour,größe\n2,red,\n3,,\nx,blue,9\n".encode())
+    (run,) = run_pipelines(deployed.workspace, project).runs
+    assert (run.state, run.rows, run.rejected) == ("loaded", 2, 1), run.error_text
+    assert "kept in _rescued: Colour, größe" in str(run.warnings)
+    rows = read("orders", workspace=deployed.workspace, metadata=True).collect()
+    rescued = {row["id"]: row["_rescued"] and json.loads(row["_rescued"]) for row in rows}
+    assert rescued == {1: None, 2: {"Colour": "red"}, 3: None}
+    (bad,) = read_rejects("orders", workspace=deployed.workspace).collect()
+    assert (bad["source_file"], bad["raw"]) == ("2.csv", "x,blue,9")
+    table = deployed.glue.get_table(DatabaseName="shop_dev_bronze", Name="orders")["Table"]
+    columns = {column["Name"]: column["Type"] for column in table["StorageDescriptor"]["Columns"]}
+    assert columns["_rescued"] == "string"
+    assert "colour" not in columns
+    # A run whose files bring nothing unknown takes the column of before for no change of the table.
+    deployed.landing.put("3.csv", b"id\n4\n")
+    assert run_pipelines(deployed.workspace, project).ok
+    assert ids(deployed) == [1, 2, 3, 4]
+    assert fsck(project, "orders", workspace=deployed.workspace).ok
+
+
+def test_a_bucket_that_may_not_be_written_is_named_with_the_permission(
+    deployed: Deployed, project: Project
+) -> None:
+    declare(project)
+    deployed.landing.put("1.csv", b"id,country\n1,DE\n")
+    bucket = f"readonly-{uuid4().hex[:8]}"
+    deployed.s3.create_bucket(Bucket=bucket)
+    deny = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+    }
+    policy = {"Version": "2012-10-17", "Statement": [deny]}
+    deployed.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+    places = {"bronze": LayerPlace("shop_dev_bronze", f"s3://{bucket}/")}
+    lake = GlueLake(places, deployed.s3, GlueCatalog(deployed.glue))
+    denied = replace(deployed.workspace, lake=lake)
+    (run,) = run_pipelines(denied, project, ["ingest_orders"]).runs
+    assert isinstance(run.error, StorageError), repr(run.error)
+    assert f"Access is denied to s3://{bucket}/orders/" in run.error.message
+    assert "s3:PutObject" in run.error.message
+    assert f"Give this role the permission s3:PutObject on s3://{bucket}/" in str(run.error.fix)
+    assert deployed.s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    deployed.s3.delete_bucket_policy(Bucket=bucket)
+    assert run_pipelines(denied, project, ["ingest_orders"]).ok
+    assert [row["id"] for row in read("orders", workspace=denied).collect()] == [1]
 
 
 def test_batches_are_superseded_taken_back_and_proved_on_s3(deployed: Deployed, project: Project) -> None:

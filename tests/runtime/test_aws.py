@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -145,6 +147,23 @@ SENTENCE = (
 )
 
 
+S3_SENTENCE = (
+    "User: arn:aws:sts::111122223333:assumed-role/shop-dev-job/x is not authorized to perform: s3:PutObject on "
+    'resource: "arn:aws:s3:::lake/orders/1" because no identity-based policy allows the s3:PutObject action'
+)
+EXPIRED = (
+    "Signature expired: 20261126T070000Z is now earlier than 20261126T075500Z (20261126T080000Z - 5 min.)"
+)
+TOO_EARLY = (
+    "Signature not yet current: 20261126T090000Z is still later than 20261126T080500Z "
+    "(20261126T080000Z + 5 min.)"
+)
+
+
+def s3_refusal(code: str, operation: str, message: str = "Access Denied") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, operation)
+
+
 @pytest.mark.parametrize(
     ("error", "message", "fix"),
     [
@@ -154,11 +173,22 @@ SENTENCE = (
             "the permission dynamodb:Query on arn:aws:dynamodb:eu-central-1",
         ),
         (refusal("403"), "access is denied: the action behind PutItem there", "permission"),
+        (s3_refusal("AccessDenied", "PutObject"), "access is denied: s3:PutObject there", "s3:PutObject"),
+        (s3_refusal("403", "HeadObject"), "access is denied: s3:GetObject there", "s3:GetObject"),
+        (
+            s3_refusal("AccessDenied", "PutObject", S3_SENTENCE),
+            "access is denied: s3:PutObject on arn:aws:s3:::lake/orders/1.",
+            "the permission s3:PutObject on arn:aws:s3:::lake/orders/1,",
+        ),
         (refusal("ExpiredTokenException"), "the credentials have expired", "aws sso login"),
         (refusal("UnrecognizedClientException"), "does not know these credentials", "AWS_PROFILE"),
         (NoCredentialsError(), "there are no AWS credentials", "aws sso login"),
         (refusal("ResourceNotFoundException"), "it does not exist", "alur deploy"),
-        (refusal("InvalidSignatureException"), "machine's clock", "NTP"),
+        (refusal("InvalidSignatureException"), "does not know these credentials", "secret"),
+        (refusal("InvalidSignatureException", EXPIRED), "this machine's clock is wrong.", "NTP"),
+        (refusal("SignatureDoesNotMatch", EXPIRED), "this machine's clock is wrong.", "NTP"),
+        (refusal("InvalidSignatureException", TOO_EARLY), "this machine's clock is wrong.", "NTP"),
+        (refusal("RequestTimeTooSkewed", status=403), "this machine's clock is wrong.", "NTP"),
         (
             refusal("ValidationException", "Item size"),
             "PutItem (ValidationException): Item size",
@@ -182,6 +212,17 @@ def test_every_refusal_says_what_to_do_next(
     assert message in caught.value.message
     assert caught.value.fix is not None and fix in caught.value.fix
     assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize(("hours", "said"), [(1, "60 minutes ahead of"), (-1, "60 minutes behind")])
+def test_a_clock_that_is_off_is_told_by_how_much(hours: int, said: str) -> None:
+    date = format_datetime(datetime.now(UTC) - timedelta(hours=hours), usegmt=True)
+    headers = {"HTTPHeaders": {"date": date}}
+    error = refusal("RequestTimeTooSkewed", "The difference is too large.", ResponseMetadata=headers)
+    with pytest.raises(LedgerError) as caught, aws_errors(LedgerError, "The ledger"):
+        raise error
+    assert caught.value.message == f"The ledger: this machine's clock is wrong: it is {said} AWS's."
+    assert "Set the clock (NTP)" in str(caught.value.fix)
 
 
 def test_denied_is_never_taken_for_throttled() -> None:

@@ -125,11 +125,11 @@ def test_half_a_listing_is_an_error_and_never_a_shorter_one(canned: CannedServer
 @pytest.mark.parametrize(
     ("code", "status", "said", "fix"),
     [
-        ("AccessDenied", 403, "access is denied: .*ListObjectsV2", "permission"),
+        ("AccessDenied", 403, "s3://land/in/: access is denied: s3:ListBucket", "permission s3:ListBucket"),
         ("ExpiredToken", 400, "credentials have expired", "Log in again"),
         ("InvalidAccessKeyId", 403, "does not know these credentials", "AWS_PROFILE"),
         ("NoSuchBucket", 404, "does not exist", "alur deploy"),
-        ("RequestTimeTooSkewed", 403, "this machine's clock", "NTP"),
+        ("RequestTimeTooSkewed", 403, "this machine's clock is wrong", "NTP"),
         ("SlowDown", 503, "asks to slow down", "in a minute"),
         ("OddOne", 400, "OddOne!", "look the code up"),
     ],

@@ -177,6 +177,18 @@ def test_cleaning_takes_the_published_batch_and_what_is_staged_of_it(lake: Local
     assert list(lake.staging.rglob("batch_id=*")) == [kept]
 
 
+# As hadoop-aws 3.3.4 says it of a bucket whose policy denies s3:PutObject.
+S3A_DENIED = (
+    ": java.nio.file.AccessDeniedException: orders/batch_id=1/_temporary/0: PUT 0-byte object  on "
+    "orders/batch_id=1/_temporary/0: com.amazonaws.services.s3.model.AmazonS3Exception: Access Denied. (Service: "
+    "Amazon S3; Status Code: 403; Error Code: AccessDenied; Request ID: 18EBABC2153BABF0)"
+)
+KMS_DENIED = S3A_DENIED.replace(
+    "Access Denied.",
+    "User: arn:aws:sts::1:assumed-role/job/x is not authorized to perform: kms:GenerateDataKey on resource: arn:1",
+)
+
+
 @pytest.mark.parametrize(
     ("said", "kind", "message"),
     [
@@ -186,10 +198,17 @@ def test_cleaning_takes_the_published_batch_and_what_is_staged_of_it(lake: Local
             "s3://",
         ),
         ("java.nio.file.AccessDeniedException: s3a://b/k", StorageError, "Access is denied"),
+        (S3A_DENIED, StorageError, "Access is denied to s3://lake/orders: s3:PutObject"),
+        (S3A_DENIED.replace("PUT 0-byte object", "getFileStatus"), StorageError, "orders: s3:GetObject"),
+        (S3A_DENIED.replace("PUT 0-byte object", "delete"), StorageError, "orders: s3:DeleteObject"),
+        (KMS_DENIED, StorageError, "Access is denied to s3://lake/orders: kms:GenerateDataKey"),
+        ("AmazonS3Exception: too large (Error Code: RequestTimeTooSkewed)", StorageError, "clock is wrong"),
         ("AmazonS3Exception: The provided token has expired (ExpiredToken)", StorageError, "expired"),
     ],
 )
 def test_what_hadoop_says_of_s3_becomes_a_next_step(said: str, kind: type[AlurError], message: str) -> None:
     with pytest.raises(kind, match=message) as caught, storage_errors("s3://lake/orders"):
         raise OSError(said)
+    if "s3:" in message and "denied" in message:
+        assert "on s3://lake/, then run again" in str(caught.value.fix)
     assert caught.value.fix

@@ -82,6 +82,28 @@ def test_columns_go_by_name_and_narrow_types_are_widened(spark: SparkSession, tm
     assert row["_source_file"] == "a b%20[1].parquet"
 
 
+@pytest.mark.parametrize("mode", [{}, {"extra_columns": "ignore"}, {"schema_mode": "rescue"}])
+@pytest.mark.parametrize("names", [("id", "ID"), ("id", "Colour", "colour")])
+def test_columns_that_are_equal_but_for_case_are_refused(
+    tmp_path: Path, names: tuple[str, ...], mode: dict[str, Any]
+) -> None:
+    write(tmp_path / "a.parquet", **{name: pa.array([1], pa.int64()) for name in names})
+    (found,) = opened(tmp_path, ORDERS, files("*", format="parquet", **mode))
+    assert found.inspection.problem is None
+    assert found.binding.problem == (
+        f"the header has two columns that are one by name: `{names[-2]}` and `{names[-1]}`"
+    )
+    assert "Rename one of them in the files: letters' case" in str(found.binding.fix)
+
+
+def test_members_that_are_equal_but_for_case_are_refused_with_their_file(tmp_path: Path) -> None:
+    kind = pa.struct([("zip", pa.int32()), ("ZIP", pa.int32())])
+    write(tmp_path / "a.parquet", address=pa.array([{"zip": 1, "ZIP": 2}], kind))
+    said, fix = problem(tmp_path, contract(address=StructField({"zip": IntegerField()})))
+    assert "`address` is struct<zip:int,ZIP:int>, declared struct<zip:int>" in said
+    assert fix == "Deliver `address` as struct<zip:int>."
+
+
 def test_every_type(spark: SparkSession, tmp_path: Path) -> None:
     moment = datetime(2024, 1, 31, 10, 15, 30, 5, tzinfo=UTC)
     write(

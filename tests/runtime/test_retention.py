@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,9 @@ import pytest
 from alur_nb.authoring.fsck import fsck
 from alur_nb.runtime import publish
 from alur_nb.runtime.errors import StorageError
-from alur_nb.runtime.ledger import live
+from alur_nb.runtime.lake import aborted_prefix
+from alur_nb.runtime.lake_local import LocalLake
+from alur_nb.runtime.ledger import Batch, State, live
 from tests.crash.world import ORDERS, PROJECT, World
 from tests.crash.world_aws import AwsWorld
 
@@ -84,3 +88,92 @@ def test_without_the_setting_they_stay(world: World, monkeypatch: pytest.MonkeyP
     age(monkeypatch, 10_000)
     world.run()
     assert len(world._visible(REJECTS)) == 1
+
+
+def abort_keeping(world: World, *, noted: bool = True) -> str:
+    """Abort a batch whose first rejected rows were kept; one that died meanwhile has not `noted` it."""
+    lease = world.ledger.acquire(ORDERS, "tests")
+    batch = Batch(ORDERS, f"{lease.epoch:08d}-0001", State.PLANNED, lease.epoch, "ingest_orders", "run")
+    world.ledger.plan(lease, batch)
+    world.store.write(f"{kept_uri(world)}/part-0.parquet", [{"raw": "secret"}])
+    counts = {"rejected": 1, publish.KEPT: 1} if noted else {}
+    assert world.ledger.abort(replace(batch, counts=counts, reason="strict"))
+    world.ledger.release(lease)
+    return batch.id
+
+
+def kept_uri(world: World) -> str:
+    return world.lake.stage_uri(aborted_prefix(ORDERS))
+
+
+def kept(world: World) -> list[Any]:
+    return world.store.read(kept_uri(world))
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "its run died"])
+def test_what_an_aborted_batch_has_kept_goes_too(
+    world: World, monkeypatch: pytest.MonkeyPatch, noted: bool
+) -> None:
+    batch_id = abort_keeping(world, noted=noted)
+    age(monkeypatch, 29)
+    world.run()
+    assert len(kept(world)) == 1
+    age(monkeypatch, 2)
+    (orders, _) = world.run().result.runs
+    assert kept(world) == []
+    told = "The rejected rows of 2 batches" if noted else "The rejected rows of 1 batch"
+    assert told in str(orders.warnings), "the live batch's are as old"
+    batch = world.ledger.batch(ORDERS, batch_id)
+    assert (batch.state, batch.rejects_expired) == (State.ABORTED, True)
+    assert world.run().result.runs[0].warnings == (), "once"
+
+
+def test_an_older_aborted_batch_takes_nothing_from_a_younger_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = abort_keeping(world)
+    times = {"aborted": "2020-01-01T00:00:00+00:00"}
+    young = abort_keeping(world)
+    known = type(world.ledger).batches
+
+    def aged(self: Any, table: str) -> list[Batch]:
+        return [replace(b, times=times) if b.id == old else b for b in known(self, table)]
+
+    monkeypatch.setattr(type(world.ledger), "batches", aged)
+    assert world.run().result.runs[0].warnings == ()
+    assert len(kept(world)) == 1
+    assert not world.ledger.batch(ORDERS, young).rejects_expired
+
+
+def test_that_they_cannot_be_deleted_is_told_and_not_taken_for_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_id = abort_keeping(world)
+    age(monkeypatch, 31)
+    with monkeypatch.context() as broken:
+        denied = StorageError("Access is denied.")
+        broken.setattr(type(world.lake), "forget_aborted", lambda self, table: (_ for _ in ()).throw(denied))
+        (orders, _) = world.run().result.runs
+    assert "could not be deleted, the next run tries again: Access is denied." in str(orders.warnings)
+    assert not world.ledger.batch(ORDERS, batch_id).rejects_expired
+    world.run()
+    assert kept(world) == []
+
+
+def test_a_folder_of_the_disk_that_cannot_be_deleted_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = LocalLake(tmp_path)
+    folder = lake.staging / aborted_prefix(ORDERS)
+    folder.mkdir(parents=True)
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(shutil, "rmtree", refuse)
+        with pytest.raises(StorageError, match="may not write"):
+            lake.forget_aborted(ORDERS)
+    lake.forget_aborted(ORDERS)
+    lake.forget_aborted(ORDERS)
+    assert not folder.exists()
