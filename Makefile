@@ -34,7 +34,7 @@ help:
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
-	@echo 'make bench   the benchmark of ingestion: ours against a bare typed Spark write'
+	@echo 'make bench   the benchmarks: ingestion against a bare typed Spark write, the plan of a million files'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
 
@@ -102,6 +102,7 @@ format: venv
 
 bench: venv
 	@$(BIN)/python benchmarks/ingest.py
+	@$(BIN)/python benchmarks/plan.py
 
 lock:
 	@test -n '$(UV)' || { echo 'make lock needs uv: python3 -m pip install uv'; exit 1; }
