@@ -41,7 +41,12 @@ def no_s3_in_spark(spark: SparkSession) -> Iterator[None]:
     before = conf.get("fs.s3.impl")
     conf.unset("fs.s3.impl")
     spark.conf.unset("fs.s3.impl")
+    # Hadoop keeps the file system of a bucket that was opened before, whatever the settings say since.
+    spark.conf.set("fs.s3.impl.disable.cache", "true")
+    conf.set("fs.s3.impl.disable.cache", "true")
     yield
+    spark.conf.unset("fs.s3.impl.disable.cache")
+    conf.unset("fs.s3.impl.disable.cache")
     if before:
         conf.set("fs.s3.impl", before)
         spark.conf.set("fs.s3.impl", before)
