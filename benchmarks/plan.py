@@ -1,6 +1,6 @@
 """How long planning takes, and how much memory, over a listing of a million files on S3.
 
-    python benchmarks/plan.py [--files 1000000] [--new 100]
+    python benchmarks/plan.py [--files 1000000]
 
 Two plans, each in a process of its own so that its peak is its own: `known`, where all files but the new ones are in
 the ledger, and `first`, where none is and the first batch takes as many as its cap allows. S3's answers are made up
@@ -10,14 +10,13 @@ The result is one line of JSON a plan on stdout. Goal: a peak of at most 500 MB;
 
 from __future__ import annotations
 
-import argparse
 import io
 import multiprocessing
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +35,7 @@ from alur_nb.runtime.tables import table_of
 from alur_nb.runtime.workspace import Workspace
 
 GOAL_MB = 500
+NEW_FILES = 100
 BODY = b"id,note\n1,a\n"
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 TABLE = "bronze.orders"
@@ -98,8 +98,8 @@ def fill(ledger: SqliteLedger, count: int) -> None:
     ledger.release(lease)
 
 
-def plan(folder: Path, count: int) -> Iterator[tuple[str, object]]:
-    """Plan over the listing; yields what is reported."""
+def plan(folder: Path, count: int) -> dict[str, float]:
+    """Plan over the listing, and return what it took."""
     s3 = MadeUpS3(count)
     workspace = Workspace(
         Settings(folder, "benchmark"),
@@ -111,13 +111,13 @@ def plan(folder: Path, count: int) -> Iterator[tuple[str, object]]:
     source = files("orders/**/*.csv", source_system="shop")
     before, started = peak_mb(), time.perf_counter()
     found = plan_source(workspace, table_of(OrdersBronze), "orders", source)
-    yield from {
+    return {
         "new": len(found.new),
         "seconds": time.perf_counter() - started,
         "peak_mb": peak_mb(),
         "imports_mb": before,
         "requests": s3.listings + s3.opened,
-    }.items()
+    }
 
 
 def peak_mb() -> int:
@@ -126,10 +126,10 @@ def peak_mb() -> int:
     return int(kilobytes / 1024 if sys.platform != "darwin" else kilobytes / 1024 / 1024)
 
 
-def _run(case: str, folder: Path, options: argparse.Namespace) -> None:
-    facts = dict(plan(folder, options.files))
-    report(f"plan_{case}", files=options.files, goal_mb=GOAL_MB, **facts)
-    if int(str(facts["peak_mb"])) > 3 * GOAL_MB:
+def _measure(case: str, folder: Path, count: int) -> None:
+    facts = plan(folder, count)
+    report(f"plan_{case}", files=count, goal_mb=GOAL_MB, **facts)
+    if facts["peak_mb"] > 3 * GOAL_MB:
         raise SystemExit(f"The plan took {facts['peak_mb']} MB.")
 
 
@@ -137,25 +137,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Fill the ledger, then measure both plans."""
     options = parser(__doc__)
     options.add_argument("--files", type=int, default=1_000_000)
-    options.add_argument("--new", type=int, default=100)
-    parsed = options.parse_args(arguments)
-    spawn = multiprocessing.get_context("spawn")
+    count: int = options.parse_args(arguments).files
     failed = 0
-    for case in ("known", "first"):
+    for case, known in (("known", count - NEW_FILES), ("first", 0)):
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            if case == "known":
-                tell(f"noting {parsed.files - parsed.new:,} files as loaded")
-                filling = spawn.Process(
-                    target=fill, args=(SqliteLedger(folder / "state.db"), parsed.files - parsed.new)
-                )
-                filling.start()
-                filling.join()
-            measured = spawn.Process(target=_run, args=(case, folder, parsed))
-            measured.start()
-            measured.join()
-            failed |= measured.exitcode or 0
+            if known:
+                tell(f"noting {known:,} files as loaded")
+                failed |= _apart(fill, SqliteLedger(folder / "state.db"), known)
+            failed |= _apart(_measure, case, folder, count)
     return failed
+
+
+def _apart(action: Callable[..., None], *arguments: object) -> int:
+    """Run the action in a process of its own and return its exit code."""
+    process = multiprocessing.get_context("spawn").Process(target=action, args=arguments)
+    process.start()
+    process.join()
+    return process.exitcode or 0
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 
 from alur_nb.runtime.aws import Patience
 from alur_nb.runtime.dynamo import DynamoTable
-from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.files_s3 import S3Files
 from alur_nb.runtime.glue_catalog import GlueCatalog
 from alur_nb.runtime.lake_glue import GlueLake, LayerPlace
@@ -26,6 +25,7 @@ from tests.crash.aws import refusal
 from tests.crash.world import ORDERS
 from tests.crash.world_aws import BUCKET, AwsWorld
 from tests.runtime.test_aws import EXPIRED, SENTENCE, Time
+from tests.told import assert_told
 
 TABLE = "The ledger (DynamoDB table shop-dev-ledger) cannot be used"
 
@@ -90,14 +90,6 @@ def bring(
         world.workspace = good
     assert isinstance(orders, PipelineRun)
     return orders
-
-
-def assert_told(run: PipelineRun, *fragments: str) -> None:
-    assert run.state == "failed"
-    assert isinstance(run.error, AlurError), repr(run.error)
-    assert run.error.fix
-    for fragment in fragments:
-        assert fragment in str(run.error_text)
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,14 @@ import pytest
 from pyspark.sql import DataFrame
 
 from alur_nb import BronzeTable, DoubleField, IntegerField, StringField, files, new, pipeline, read
-from alur_nb.runtime.errors import AlurError, DeclarationError, NotebookError
+from alur_nb.runtime.errors import DeclarationError, NotebookError
 from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import PipelineRun
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
+from tests.told import assert_told
 
 pytestmark = pytest.mark.slow
 
@@ -41,15 +42,6 @@ def orders(project: Project, spark: object) -> type:
 def go(workspace: Workspace, project: Project) -> PipelineRun:
     (run,) = run_pipelines(workspace, project, ["ingest_orders"]).runs
     return run
-
-
-def assert_told(run: PipelineRun, *fragments: str) -> None:
-    """The run failed with an error of ours that says what, where and what next."""
-    assert run.state == "failed"
-    assert isinstance(run.error, AlurError), repr(run.error)
-    assert run.error.fix
-    for fragment in fragments:
-        assert fragment in str(run.error_text)
 
 
 def loaded_after(workspace: Workspace, project: Project, table: type) -> list[int]:

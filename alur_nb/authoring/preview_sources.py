@@ -209,7 +209,7 @@ class Sampler:
         return frame, opened
 
 
-class _CappedFiles:
+class _CappedFiles(Files):
     """The landing zone, each listing cut to its newest files."""
 
     def __init__(self, files: Files) -> None:
@@ -224,10 +224,6 @@ class _CappedFiles:
             self.capped[pattern] = len(found)
             found = sorted(found, key=lambda file: (file.modified_at, file.path))[-LISTING_CAP:]
         yield from found
-
-    def list(self, pattern: str) -> list[SourceFile]:
-        """Return what `scan` yields, sorted by path."""
-        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the file, or the head of it."""

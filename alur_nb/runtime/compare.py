@@ -12,7 +12,7 @@ from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.ledger import Input
 from alur_nb.runtime.pipelines import FileSource
-from alur_nb.runtime.selection import Selection
+from alur_nb.runtime.selection import Selection, age
 from alur_nb.runtime.supersede import Superseded
 
 Status = Literal["new", "changed", "done", "skipped", "same_content", "bad", "left_out"]
@@ -115,7 +115,7 @@ class Comparison:
         """Leave out what does not fit into one batch; the oldest of the oldest are the oldest of all."""
         if self._limit is None or len(self._new) <= self._limit.files:
             return
-        self._new.sort(key=lambda planned: self._selection.age(planned.file))
+        self._new.sort(key=lambda planned: age(planned.file))
         for planned in self._new[self._limit.files :]:
             self._leave(planned, self._limit.reason)
         del self._new[self._limit.files :]

@@ -5,7 +5,7 @@ on dates and timestamps. A cast alone is too generous (`12F` is a double to it, 
 so each type has the cheapest check that leaves only the accepted forms. Usual texts pass a check of some nanoseconds
 (no letter in it, the length behind the point); only the others meet a pattern.
 
-The expressions are written as SQL: a column's is one call into the JVM, where built of Spark's functions it is forty.
+The expressions are written as SQL: a column's is one call into the JVM, and not one for each function in it.
 """
 
 from __future__ import annotations

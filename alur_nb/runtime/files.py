@@ -35,7 +35,7 @@ class SourceFile:
 
 
 class Files(Protocol):
-    """The few calls that planning and reading need of a landing zone."""
+    """The few calls that planning and reading need of a landing zone; a base class too, for the one that all share."""
 
     def scan(self, pattern: str) -> Iterator[SourceFile]:
         """Yield the files that match the glob as they are found, in no order; all of them, or SourceError.
@@ -45,6 +45,7 @@ class Files(Protocol):
 
     def list(self, pattern: str) -> list[SourceFile]:
         """Return what `scan` yields, sorted by path."""
+        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the raw bytes; SourceError where the file is gone, has changed, or may not be read.
@@ -59,7 +60,7 @@ class Files(Protocol):
         """Return the SHA-256 of the raw bytes, hexadecimal."""
 
 
-class LocalFiles:
+class LocalFiles(Files):
     """Files below a landing folder of this machine."""
 
     def __init__(self, landing: Path) -> None:
@@ -78,10 +79,6 @@ class LocalFiles:
         for path in _walk(folder):
             if matches(path.relative_to(folder).as_posix()):
                 yield self._describe(path)
-
-    def list(self, pattern: str) -> list[SourceFile]:
-        """Return what `scan` yields, sorted by path."""
-        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the file's raw bytes; a disk reads no more than is asked of it, so `head` changes nothing."""

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 
 from alur_nb.runtime.aws import BotoCoreError, ClientError, aws_errors, error_code
 from alur_nb.runtime.errors import SourceError
-from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.globs import glob_regex, is_hidden, literal_start, split_pattern
 from alur_nb.runtime.s3 import Listed, list_objects, split_uri
 
@@ -29,7 +29,7 @@ class _Moment(NamedTuple):
     version_id: str | None
 
 
-class S3Files:
+class S3Files(Files):
     """Files below `s3://bucket/prefix/`; an `s3://` pattern reaches any other bucket.
 
     S3 has no folders: a prefix under which nothing lies is an empty folder here, since a misspelt one cannot be told
@@ -54,10 +54,6 @@ class S3Files:
             name = listed.key[len(folder) :]
             if matches(name) and not name.endswith("/") and not any(map(is_hidden, name.split("/"))):
                 yield self._describe(bucket, listed)
-
-    def list(self, pattern: str) -> list[SourceFile]:
-        """Return what `scan` yields, sorted by path."""
-        return sorted(self.scan(pattern), key=lambda file: file.path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Stream the object, or the first `head` bytes of it, if it is still in the listed version."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from alur_nb.runtime.files import content_of
@@ -16,30 +17,34 @@ _BY_PATH = """
 SELECT version, content_hash, outcome, reason FROM input
 WHERE path = ? ORDER BY outcome = 'loaded' DESC, rowid DESC LIMIT 1
 """
-_BY_HASH = "SELECT path FROM input WHERE content_hash = ? AND outcome = 'loaded' ORDER BY rowid LIMIT 1"
-_BY_VERSION = "SELECT path FROM input WHERE version = ? AND outcome = 'loaded' ORDER BY rowid LIMIT 1"
+_BY_CONTENT = """
+SELECT path FROM input
+WHERE (content_hash = ?1 OR version = ?1) AND outcome = 'loaded' ORDER BY rowid LIMIT 1
+"""
 
 
 class InputHistory:
     """The input files of a table's live batches.
 
-    Kept in a database of SQLite's without a name: a million files would take a gigabyte as Python objects, and there
-    they take what SQLite's cache holds, the rest on disk until the history is gone (sqlite.org/inmemorydb.html).
+    Kept in a database of SQLite's without a name: what its cache does not hold is on disk until the history is gone
+    (sqlite.org/inmemorydb.html), so a million files take hardly more memory than a few.
     """
 
     def __init__(self, inputs: Iterable[Input] = ()) -> None:
-        self._db = sqlite3.connect("", isolation_level=None)
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        weakref.finalize(
+            self, self._db.close
+        )  # whichever thread drops it last: Python 3.13 warns of one left open
         self._db.execute(_TABLE)
         self._db.execute("BEGIN")
         self._db.executemany("INSERT INTO input VALUES (?, ?, ?, ?, ?)", map(_row, inputs))
         self._db.execute("CREATE INDEX by_path ON input (path)")
-        (self._files,) = self._db.execute("SELECT count(*) FROM input").fetchone()
+        self._files: int = self._db.execute("SELECT count(*) FROM input").fetchone()[0]
         self._by_content = False
 
     def __len__(self) -> int:
         """Return how many files were noted, a file of several batches more than once."""
-        count: int = self._files
-        return count
+        return self._files
 
     def of(self, path: str) -> Input | None:
         """Return what is known of the file that is called so."""
@@ -55,10 +60,8 @@ class InputHistory:
             return None
         self._index_contents()
         for content in content_of(version, content_hash):
-            for query in (_BY_HASH,) if content == content_hash else (_BY_VERSION,):
-                if row := self._db.execute(query, (content,)).fetchone():
-                    path: str = row[0]
-                    return path
+            if row := self._db.execute(_BY_CONTENT, (content,)).fetchone():
+                return str(row[0])
         return None
 
     def _index_contents(self) -> None:

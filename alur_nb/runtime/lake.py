@@ -207,7 +207,8 @@ def storage_errors(where: object) -> Iterator[None]:
         raise translated from error
 
 
-# What S3A says that it did, in "AccessDeniedException: KEY: PUT 0-byte object on KEY: ..", and the permission for it.
+# What S3A says that it did, in "AccessDeniedException: KEY: PUT 0-byte object on KEY: ..", and the permission for it
+# (the names of operations in the classes of hadoop-aws 3.3.4).
 _S3A_PERMISSIONS = {
     r": (PUT|[Ww]riting|[Uu]pload|initiate|[Cc]omplet)": "s3:PutObject",
     r": (getFileStatus|open|[Rr]ead|reopen)": "s3:GetObject",

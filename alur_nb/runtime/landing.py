@@ -11,7 +11,7 @@ from alur_nb.runtime.files import Files, SourceFile
 _S3 = "s3://"
 
 
-class LaptopFiles:
+class LaptopFiles(Files):
     """Each call goes to the files of the place that its pattern or file names; S3 is first asked when one names it.
 
     What is listed on S3 can be previewed here; a run's Spark needs Hadoop's S3A to read it, and says so.
@@ -24,10 +24,6 @@ class LaptopFiles:
     def scan(self, pattern: str) -> Iterator[SourceFile]:
         """Scan the folder or the bucket."""
         return self._of(pattern).scan(pattern)
-
-    def list(self, pattern: str) -> list[SourceFile]:
-        """List the folder or the bucket."""
-        return self._of(pattern).list(pattern)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
         """Open the file where it lies."""

@@ -121,8 +121,9 @@ def survey_source(
     for file in scan(workspace.files, source):
         comparison.add(compared(file, history.of(file.path), retry=selection.retry))
     files = [_settle_change(workspace, planned, history, source) for planned in comparison.files()]
-    files = inspect_files(workspace, files, source.contract or target, source)
-    contract, files = grown(source.contract or target, files, source)
+    contract = source.contract or target
+    files = inspect_files(workspace, files, contract, source)
+    contract, files = grown(contract, files, source)
     if contract.added:
         added_by(contract, live(ledger.batches(table)))  # refuses another type than before
     files, warnings = _same_content(files, history, source.same_content)

@@ -95,10 +95,6 @@ class Selection:
         most = FIRST_BATCH_MAX_FILES
         return Limit(most, f"more than the {most:,} files of a first batch (--max-files)")
 
-    def age(self, file: SourceFile) -> tuple[date, str]:
-        """Return by what files are taken in turn where not all fit into a batch: the least comes first."""
-        return date_of(file), file.path
-
 
 ALL_NEW = Selection()
 
@@ -125,6 +121,11 @@ def date_of(file: SourceFile) -> date:
         except ValueError:  # 2024-02-30 is digits, not a date
             continue
     return file.modified_at.astimezone(UTC).date()
+
+
+def age(file: SourceFile) -> tuple[date, str]:
+    """Return by what files are taken in turn where not all fit into a batch: the least comes first."""
+    return date_of(file), file.path
 
 
 def _option(name: str) -> str:

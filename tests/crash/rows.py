@@ -17,7 +17,7 @@ from typing import Any, BinaryIO
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.engine import SourceRead, Stage
 from alur_nb.runtime.errors import SourceError
-from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.lake import Lake
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.quality import Evaluation, Expectation
@@ -28,7 +28,7 @@ from tests.crash.worker import Kind, step
 Row = dict[str, Any]
 
 
-class MemoryFiles:
+class MemoryFiles(Files):
     """A landing zone in a dict; every version that was ever there is remembered, for the checks."""
 
     def __init__(self) -> None:
@@ -48,10 +48,6 @@ class MemoryFiles:
         """Yield what is there now."""
         found = step("list files", Kind.READ, lambda: dict(self.now))
         yield from (found[path] for path in sorted(found) if fnmatch.fnmatch(path, pattern))
-
-    def list(self, pattern: str) -> list[SourceFile]:
-        """List what is there now."""
-        return list(self.scan(pattern))
 
     def open(self, file: SourceFile) -> BinaryIO:
         """Open what is there now, whatever version was listed."""

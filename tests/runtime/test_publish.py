@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,19 +10,10 @@ from alur_nb.runtime.errors import LedgerError, StorageError
 from alur_nb.runtime.ledger import Batch, live
 from alur_nb.runtime.selection import Selection
 from tests.crash.world import ORDERS, World
-from tests.crash.world_aws import AwsWorld
 
 DENIED = StorageError("access is denied: s3:DeleteObject.", fix="Give this role the permission.")
 KEPT_STAY = "Rejected rows kept of an aborted batch could not be deleted, the table's next commit does it"
 REST_STAYS = "What is no longer needed could not be deleted, the next run does it"
-
-
-@pytest.fixture(params=[World, AwsWorld], ids=["local", "aws"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with request.param() as one:
-        one.land("orders/1", rows=2, bad=1)
-        one.run()
-        yield one
 
 
 def break_lake(world: World, monkeypatch: pytest.MonkeyPatch, call: str, error: Exception) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,15 @@ from alur_nb.runtime.lake import aborted_prefix
 from alur_nb.runtime.lake_local import LocalLake
 from alur_nb.runtime.ledger import Batch, State, live
 from tests.crash.world import ORDERS, PROJECT, World
-from tests.crash.world_aws import AwsWorld
 
 REJECTS = f"{ORDERS}__rejects"
 
 
-@pytest.fixture(params=[World, AwsWorld], ids=["local", "aws"])
-def world(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
-    with request.param() as one:
-        environment = replace(one.workspace.environment, rejects_retention_days=30)
-        one.workspace = replace(one.workspace, environment=environment)
-        one.land("orders/1", rows=2, bad=1)
-        one.run()
-        yield one
+@pytest.fixture
+def world(world: World) -> World:
+    environment = replace(world.workspace.environment, rejects_retention_days=30)
+    world.workspace = replace(world.workspace, environment=environment)
+    return world
 
 
 def age(monkeypatch: pytest.MonkeyPatch, days: int) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from alur_nb.runtime.errors import LedgerError
@@ -11,15 +9,6 @@ from alur_nb.runtime.ledger import State, live
 from alur_nb.runtime.rollback import RolledBack, roll_back
 from alur_nb.runtime.selection import Selection
 from tests.crash.world import COPIES, ORDERS, PROJECT, World
-from tests.crash.world_aws import AwsWorld
-
-
-@pytest.fixture(params=[World, AwsWorld], ids=["local", "aws"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with request.param() as one:
-        one.land("orders/1", rows=2, bad=1)
-        one.run()
-        yield one
 
 
 def back(world: World, *batches: str, cascade: bool = False) -> RolledBack:

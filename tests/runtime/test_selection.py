@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.files import SourceFile
-from alur_nb.runtime.selection import FIRST_BATCH_MAX_FILES, Selection, date_of, day
+from alur_nb.runtime.selection import FIRST_BATCH_MAX_FILES, Selection, age, date_of, day
 
 LANDED = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def test_globs_are_those_of_sources() -> None:
 
 def test_age_is_the_date_in_the_path_then_the_path() -> None:
     paths = ["b/2024-01-02.csv", "a/2024-01-02.csv", "z/2023-12-31.csv"]
-    ordered = sorted(map(file, paths), key=Selection().age)
+    ordered = sorted(map(file, paths), key=age)
     assert [one.path for one in ordered] == ["z/2023-12-31.csv", "a/2024-01-02.csv", "b/2024-01-02.csv"]
 
 

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from alur_nb.runtime.ledger import State, live
 from alur_nb.runtime.report import PipelineRun
 from alur_nb.runtime.selection import Selection
 from tests.crash.world import COPIES, ORDERS, World
-from tests.crash.world_aws import AwsWorld
 
 
-@pytest.fixture(params=[World, AwsWorld], ids=["local", "aws"])
-def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    with request.param() as one:
-        yield one
+@pytest.fixture
+def world(new_world: World) -> World:
+    return new_world
 
 
 def run(world: World, **options: object) -> list[PipelineRun]:
