@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import BinaryIO
 
-_CHUNK_BYTES = 1 << 20
+# A chunk goes through several passes: it should stay in a processor's own cache meanwhile.
+_CHUNK_BYTES = 256 << 10
 _KEPT_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -36,16 +37,19 @@ class BadFileError(Exception):
 class CheckedBytes:
     """The content of one file, chunk by chunk: decompressed, without byte order mark, valid in its encoding.
 
-    What cannot be scanned byte by byte (`transcode`) comes out as UTF-8. Iterating raises BadFileError.
+    What cannot be scanned byte by byte (`transcode`) comes out as UTF-8. Iterating raises BadFileError; `lines_before`
+    tells it how many line ends came out already: who scans them has counted them.
     """
 
-    def __init__(self, stream: BinaryIO, path: str, encoding: str, *, transcode: bool) -> None:
+    def __init__(
+        self, stream: BinaryIO, path: str, encoding: str, lines_before: Callable[[], int], *, transcode: bool
+    ) -> None:
         self._stream = stream
         self._path = path
         self._encoding = encoding
         self._transcode = transcode
         self._digest = hashlib.sha256()
-        self._lines = 0
+        self._lines_before = lines_before
         self._line_start = b""
 
     def content_hash(self) -> str:
@@ -153,17 +157,16 @@ class CheckedBytes:
         )
 
     def _remember(self, out: bytes) -> None:
-        """Count the lines gone by and keep the start of the current one, for the place of what comes later."""
+        """Keep the start of the current line, for the place of what comes later."""
         last = out.rfind(b"\n")
         if last == -1:
             self._line_start = (self._line_start + out)[:_KEPT_BYTES]
         else:
-            self._lines += out.count(b"\n")
             self._line_start = out[last + 1 :]
 
     def _place(self, data: bytes, offset: int) -> tuple[int, int]:
         before = (self._line_start + data)[: len(self._line_start) + offset]
-        line = self._lines + before.count(b"\n") + 1
+        line = self._lines_before() + before.count(b"\n") + 1
         spelled = "utf-8" if self._transcode else self._encoding
         return line, len(before[before.rfind(b"\n") + 1 :].decode(spelled, "replace")) + 1
 

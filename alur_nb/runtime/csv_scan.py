@@ -67,6 +67,11 @@ class QuoteScan:
         self._carry = b""
         self._patterns = _patterns(marks)
 
+    @property
+    def line_ends(self) -> int:
+        """How many line ends have been fed, also those of a row that is not complete."""
+        return self.lines + self._carry.count(b"\n")
+
     def as_backslash(self) -> QuoteScan | None:
         r"""Return a scan that goes on from here with `\"` as the escape; None where `""` has been met already."""
         if self.facts.doubled_quotes:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 RAW = "raw"
 SPLIT_BYTES = 128 << 20
 """Spark's default split: a smaller file is one task's in any case."""
+BUFFER_CHARACTERS = 32 << 10
+"""The parser's buffer, which Spark makes anew for each file: by default of a million characters, zeroed."""
 # Cannot be in a file that passed inspection, so no text is ever taken for null by accident.
 NO_TEXT = "\0"
 _SIMPLE_NAME = re.compile(r"[^\W_](?:[\w .-]*\w)?")
@@ -98,6 +100,7 @@ def _reader(spark: SparkSession, layout: Layout, dialect: Dialect) -> DataFrameR
         "comment": dialect.comment,
         "multiLine": str(layout.multi_line).lower(),
         "maxColumns": str(MAX_COLUMNS),
+        "inputBufferSize": str(BUFFER_CHARACTERS),
         "ignoreLeadingWhiteSpace": "false",
         "ignoreTrailingWhiteSpace": "false",
         "unescapedQuoteHandling": "STOP_AT_DELIMITER",

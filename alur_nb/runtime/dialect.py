@@ -247,8 +247,10 @@ def inspect(stream: BinaryIO, path: str, dialect: Dialect) -> Inspection:
 
     `path` says by its suffix whether the file is compressed, as it does for Spark. Memory is bounded by the longest row.
     """
-    content = CheckedBytes(stream, path, dialect.encoding, transcode=dialect.transcoded)
     look = _Look(dialect)
+    content = CheckedBytes(
+        stream, path, dialect.encoding, lambda: look.line_ends, transcode=dialect.transcoded
+    )
     try:
         for chunk in content:
             look.feed(chunk)
@@ -272,6 +274,12 @@ class _Look:
         self._head = b""
         self._head_full = not dialect.header
         self._last = b""
+
+    @property
+    def line_ends(self) -> int:
+        """How many line ends have been fed."""
+        scan = self._scan if self._bad is None else self._other
+        return 0 if scan is None else scan.line_ends
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
         r"""Scan as doubled quotes, and beside it as backslashes from the first `\"` on, while both may be meant."""

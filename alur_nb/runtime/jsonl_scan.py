@@ -22,11 +22,12 @@ def inspect_json_lines(stream: BinaryIO, path: str, *, every_key: bool) -> Inspe
 
     `header` has the keys of the first records, or of all (`every_key`), in the order in which they come.
     """
-    content = CheckedBytes(stream, path, "utf-8", transcode=False)
+    lines = _Lines()
+    content = CheckedBytes(stream, path, "utf-8", lambda: lines.number, transcode=False)
     keys: dict[str, None] = {}
     records = 0
     try:
-        for line in _lines(content):
+        for line in lines.of(content):
             if not line.strip(_BLANKS):
                 continue
             if records == 0:
@@ -49,25 +50,31 @@ def _fix(bad: BadFileError) -> str:
     return "Deliver it as JSON lines." if "CSV" in bad.fix else bad.fix
 
 
-def _lines(content: CheckedBytes) -> Iterator[bytes]:
-    carry: list[bytes] = []
-    size = number = 0
-    for chunk in content:
-        first, *others = chunk.split(b"\n")
-        carry.append(first)
-        size += len(first)
-        if others:
-            yield b"".join(carry)
-            yield from others[:-1]
-            number += len(others)
-            carry, size = [others[-1]], len(others[-1])
-        if size > MAX_ROW_BYTES:
-            raise BadFileError(
-                f"the record that begins on line {number + 1} is longer than {MAX_ROW_BYTES >> 20} MB",
-                "Write one record a line, each ended by a line feed.",
-                number + 1,
-            )
-    yield b"".join(carry)
+class _Lines:
+    """The lines of a content; `number` are those whose ends have been read."""
+
+    number = 0
+
+    def of(self, content: CheckedBytes) -> Iterator[bytes]:
+        """Yield each line without its end; raises BadFileError for one that no record can be."""
+        carry: list[bytes] = []
+        size = 0
+        for chunk in content:
+            first, *others = chunk.split(b"\n")
+            carry.append(first)
+            size += len(first)
+            self.number += len(others)
+            if others:
+                yield b"".join(carry)
+                yield from others[:-1]
+                carry, size = [others[-1]], len(others[-1])
+            if size > MAX_ROW_BYTES:
+                raise BadFileError(
+                    f"the record that begins on line {self.number + 1} is longer than {MAX_ROW_BYTES >> 20} MB",
+                    "Write one record a line, each ended by a line feed.",
+                    self.number + 1,
+                )
+        yield b"".join(carry)
 
 
 def _refuse_other_json(line: bytes) -> None:

@@ -89,7 +89,8 @@ def source_file(files: Sequence[LandedFile], *, of_rows: bool = False) -> Column
     longest_first = sorted(prefixes, key=len, reverse=True)
     result = F.lit(None).cast("string")
     for prefix in reversed(longest_first):
-        rest = F.substring(located, len(prefix) + 1, 1 << 30)
+        # By bytes: to find its place by characters, Spark walks through all of the path, for each row.
+        rest = F.substring(located.cast("binary"), len(prefix.encode()) + 1, 1 << 30).cast("string")
         result = (
             rest
             if prefix == longest_first[-1]

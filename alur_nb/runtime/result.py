@@ -31,7 +31,7 @@ def with_metadata(
     from pyspark.sql import functions as F
 
     values: dict[str, Column] = {
-        "_ingested_at": F.lit(ingested_at.isoformat()).cast("timestamp"),
+        "_ingested_at": _moment(ingested_at, frame),
         "_source_system": F.lit(source_system).cast("string"),
         **{name: F.lit(value) for name, value in (custom or {}).items()},
     }
@@ -60,8 +60,23 @@ def conform(frame: DataFrame, target: Table, ingested_at: datetime) -> DataFrame
         if name != "_ingested_at"
     ]
     kept = [F.col(name) for name in free if name in given and name != "_ingested_at"]
-    stamp = F.lit(ingested_at.isoformat()).cast("timestamp").alias("_ingested_at")
-    return frame.select(*columns, *kept, stamp)
+    return frame.select(*columns, *kept, _moment(ingested_at, frame).alias("_ingested_at"))
+
+
+def _moment(moment: datetime, frame: DataFrame) -> Column:
+    """Return the time; beside the path of a row, where it has one, as an object that the generated code refers to.
+
+    A number in the code would make it new code for each run: compiled anew, and slow until Java has compiled it once
+    more. Of what is constant only an array is such an object, and Spark takes the number out of it unless the index is
+    one that it cannot know. (It must not come from a function that is not deterministic: that costs a copy of the row.)
+    """
+    from pyspark.sql import functions as F
+
+    constant = F.lit(moment.isoformat()).cast("timestamp")
+    if "_source_file" not in frame.columns:
+        return constant
+    always_zero = (F.octet_length("_source_file") < 0).cast("int")
+    return F.get(F.array(constant), always_zero)
 
 
 def _refuse_wrong_columns(

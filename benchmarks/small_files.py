@@ -1,0 +1,145 @@
+"""How long 10,000 small files take: the whole ingestion, measured against a bare Spark read of their folder.
+
+    python benchmarks/small_files.py [--files 10000] [--rounds 3]
+
+The bare read is typed, has Spark's default settings, and writes nothing (Spark's `noop` sink); ours opens every file,
+reads them, writes Parquet and the ledger, and publishes. Both run in one process on one Spark session, alternating,
+after a round each that is not counted. The result is one line of JSON on stdout, whose `ratio` is that of the medians.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rounds import WORK, alternate, parser, report, tell
+
+from alur_nb import (
+    BronzeTable,
+    DateField,
+    DecimalField,
+    IntegerField,
+    StringField,
+    files,
+    get_spark_session,
+    pipeline,
+    run,
+)
+from alur_nb.runtime.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+ROWS_PER_FILE = 24
+"""About 1 KB."""
+GOAL = 0.7
+# What our session sets otherwise (Spark's configuration reference).
+DEFAULTS = {
+    "spark.sql.files.openCostInBytes": "4194304",
+    "spark.sql.csv.parser.columnPruning.enabled": "true",
+    "spark.sql.codegen.hugeMethodLimit": "65535",
+}
+
+
+class ReadingsBronze(BronzeTable):
+    """What one meter tells in a quarter of an hour."""
+
+    meter = IntegerField(nullable=False)
+    place = StringField()
+    taken_on = DateField()
+    kwh = DecimalField(10, 3)
+    note = StringField()
+
+
+@pipeline(sources={"readings": files("*.csv", source_system="meters")}, target=ReadingsBronze)
+def ingest_readings(readings: DataFrame) -> DataFrame:
+    """Load every reading as it is."""
+    return readings
+
+
+def read_bare(spark: SparkSession, landing: Path) -> None:
+    """Read the folder with the table's types and Spark's defaults, every value of it, and keep nothing."""
+    with settings(spark, DEFAULTS):
+        frame = spark.read.schema(ReadingsBronze.ddl).option("header", True).csv(str(landing))
+        frame.write.format("noop").mode("overwrite").save()
+
+
+def ingest(landing: Path, rows: int) -> None:
+    """Run the pipeline into a new, empty lake through the public API."""
+    root = WORK / "alur-small"
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    (root / "alur.toml").write_text(f"[env.local]\nlanding = {json.dumps(str(landing))}\n")
+    told = run("ingest_readings", workspace=open_workspace(root))
+    if not told.ok or told.runs[0].rows != rows:
+        raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{told}")
+
+
+@contextmanager
+def settings(spark: SparkSession, wanted: Mapping[str, str]) -> Iterator[None]:
+    """Set the session otherwise for the block."""
+    before = {key: spark.conf.get(key) for key in wanted}
+    for key, value in wanted.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            if old is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, old)
+
+
+def make_files(count: int) -> Path:
+    """Write the files, the same bytes every time; return their folder."""
+    folder = WORK / f"readings-{count}"
+    if not folder.is_dir():
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        tell(f"making {count:,} files in {folder}")
+        for number in range(count):
+            lines = [
+                f"{number},cellar {row},2026-03-{row + 1:02},{row}.{number % 1000:03},quarter {row}"
+                for row in range(ROWS_PER_FILE)
+            ]
+            (part / f"readings-{number:06}.csv").write_text(
+                "\n".join(["meter,place,taken_on,kwh,note", *lines, ""])
+            )
+        part.rename(folder)
+    return folder
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Make the files where they are not there yet, measure, print the line."""
+    options = parser(__doc__)
+    options.add_argument("--files", type=int, default=10_000)
+    options.add_argument("--rounds", type=int, default=3)
+    given = options.parse_args(arguments)
+    landing = make_files(given.files)
+    actions = {
+        "bare": partial(read_bare, get_spark_session(), landing),
+        "alur": partial(ingest, landing, given.files * ROWS_PER_FILE),
+    }
+    medians = alternate(actions, given.rounds)
+    report(
+        "small_files",
+        files=given.files,
+        rounds=given.rounds,
+        bare_seconds=medians["bare"],
+        alur_seconds=medians["alur"],
+        ratio=medians["alur"] / medians["bare"],
+        goal=GOAL,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
