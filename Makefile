@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one test-crash test-spark4 lint format bench lock venv servers clean distclean
+.PHONY: help demo lab test test-fast test-slow test-one test-crash test-spark4 lint format bench bench-full lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -34,7 +34,8 @@ help:
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
-	@echo 'make bench   the benchmarks: ingestion against a bare typed Spark write, the plan of a million files'
+	@echo 'make bench   the benchmarks: ingestion and 10,000 small files against bare Spark, the plan of a million files'
+	@echo 'make bench-full  these, and those on servers: ingestion over S3, nothing new over 100,000 files (needs Maven, once)'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
 
@@ -58,7 +59,7 @@ test-one: venv
 	@$(PYTEST) $(T) $(PYTEST_ARGS)
 
 # All of what `make test` plays a part of; the table says how many points of failure were tried.
-test-crash: venv
+test-crash: servers
 	@time $(BIN)/python -m tests.crash
 	@time env ALUR_CRASH=all $(PYTEST) tests/test_kill_steps.py $(PYTEST_ARGS)
 
@@ -102,7 +103,13 @@ format: venv
 
 bench: venv
 	@$(BIN)/python benchmarks/ingest.py
+	@$(BIN)/python benchmarks/small_files.py
 	@$(BIN)/python benchmarks/plan.py
+
+# Also those that need the servers of the tests.
+bench-full: bench servers
+	@$(BIN)/python benchmarks/ingest.py --s3
+	@$(BIN)/python benchmarks/nothing_new.py
 
 lock:
 	@test -n '$(UV)' || { echo 'make lock needs uv: python3 -m pip install uv'; exit 1; }

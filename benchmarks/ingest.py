@@ -1,9 +1,10 @@
 """How long our ingestion takes, measured against a bare typed Spark write of the same files.
 
-    python benchmarks/ingest.py [--rows 1000000] [--files 24] [--rounds 5]
+    python benchmarks/ingest.py [--rows 1000000] [--files 24] [--rounds 5] [--s3]
 
 Both run in one process on one Spark session, alternating, after a round each that is not counted. Progress goes
-to stderr; the result is one line of JSON on stdout, whose `ratio` is that of the medians.
+to stderr; the result is one line of JSON on stdout, whose `ratio` is that of the medians. With `--s3` files and lake
+are on an S3 server of this machine, the ledger on DynamoDB Local, the catalog on moto (needs `make servers`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,11 +38,12 @@ from alur_nb import (
     pipeline,
     run,
 )
-from alur_nb.runtime.workspace import open_workspace
+from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
+GOAL = 1.5
 FIRST_DAY = date(2024, 1, 1)
 FIRST_MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -81,51 +84,74 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--rows", type=int, default=1_000_000)
     options.add_argument("--files", type=int, default=24)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--s3", action="store_true")
     given = options.parse_args(arguments)
     landing = make_files(WORK / f"orders-{given.rows}-{given.files}", given.rows, given.files)
-    actions = {
-        "bare": partial(write_bare, get_spark_session(), landing, WORK),
-        "alur": partial(ingest, landing, WORK, given.rows),
-    }
-    medians = alternate(actions, given.rounds)
+    medians = (on_s3 if given.s3 else on_disk)(landing, given.rows, given.rounds)
     report(
-        "ingest",
+        "ingest_s3" if given.s3 else "ingest",
         rows=given.rows,
         files=given.files,
         rounds=given.rounds,
         bare_seconds=medians["bare"],
         alur_seconds=medians["alur"],
         ratio=medians["alur"] / medians["bare"],
+        goal=GOAL,
     )
     return 0
 
 
-def write_bare(spark: SparkSession, landing: Path, work: Path) -> None:
+def on_disk(landing: Path, rows: int, rounds: int) -> dict[str, float]:
+    """Measure with everything on this machine's disk; each round of ours has a new, empty lake."""
+    root = WORK / "alur"
+
+    def alur() -> None:
+        shutil.rmtree(root, ignore_errors=True)
+        root.mkdir(parents=True)
+        (root / "alur.toml").write_text(f"[env.local]\nlanding = {json.dumps(str(landing))}\n")
+        ingest(open_workspace(root), rows)
+
+    bare = partial(write_bare, get_spark_session(), str(landing), str(WORK / "bare"))
+    return alternate({"bare": bare, "alur": alur}, rounds)
+
+
+def on_s3(landing: Path, rows: int, rounds: int) -> dict[str, float]:
+    """Measure with everything on servers; each round of ours is a new project with an empty lake."""
+    from servers import LAKE, deployed
+
+    with deployed() as place:
+        place.land((path.name, path.read_bytes()) for path in sorted(landing.iterdir()))
+        numbers = count(1)
+
+        def alur() -> None:
+            ingest(place.open(f"round{next(numbers)}"), rows)
+
+        bare = partial(write_bare, get_spark_session(), place.landing, f"s3://{LAKE}/bare")
+        return alternate({"bare": bare, "alur": alur}, rounds)
+
+
+def write_bare(spark: SparkSession, landing: str, target: str) -> None:
     """Read with the table's types and write Parquet: no rejects, no metadata, no audit, no ledger."""
     reader = spark.read.schema(OrdersBronze.ddl).option("header", True)
-    reader.csv(str(landing)).write.mode("overwrite").parquet(str(work / "bare"))
+    reader.csv(landing).write.mode("overwrite").parquet(target)
 
 
-def ingest(landing: Path, work: Path, rows: int) -> None:
-    """Run the pipeline into a new, empty lake through the public API."""
-    root = work / "alur"
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    (root / "alur.toml").write_text(f"[env.local]\nlanding = {json.dumps(str(landing))}\n")
-    report = run("ingest_orders", workspace=open_workspace(root))
-    if not report.ok or report.runs[0].rows != rows:
-        raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{report}")
+def ingest(workspace: Workspace, rows: int) -> None:
+    """Run the pipeline through the public API."""
+    told = run("ingest_orders", workspace=workspace)
+    if not told.ok or told.runs[0].rows != rows:
+        raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{told}")
 
 
-def make_files(folder: Path, rows: int, count: int) -> Path:
-    """Write `rows` orders into `count` files, the same bytes every time; return the folder."""
+def make_files(folder: Path, rows: int, files: int) -> Path:
+    """Write `rows` orders into `files` files, the same bytes every time; return the folder."""
     if not folder.is_dir():
         part = folder.with_name(f"{folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
-        tell(f"making {rows:,} rows in {count} files in {folder}")
-        for number in range(count):
-            first, last = rows * number // count, rows * (number + 1) // count
+        tell(f"making {rows:,} rows in {files} files in {folder}")
+        for number in range(files):
+            first, last = rows * number // files, rows * (number + 1) // files
             with (part / f"orders-{number:02}.csv").open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(OrdersBronze.schema.names)

@@ -28,17 +28,33 @@ from tests.integration.moto import moto
 from tests.integration.s3a import open_s3, put_on_class_path
 from tests.integration.seaweedfs import BUCKET, seaweedfs
 
-LEDGER, LAKE, DATABASE = "shop-dev-ledger", "shop-dev-bronze", "shop_dev_bronze"
+LEDGER, LAKE = "benchmark-ledger", "benchmark-bronze"
 _THREADS = 16
 
 
 @dataclass
 class Deployed:
-    """The environment, as a job of the pipelines declared here would open it."""
+    """The environment, as a job would open it; each project in it has a ledger and a lake of its own."""
 
-    workspace: Workspace
     landing: str
     s3: Any
+
+    def open(self, project: str) -> Workspace:
+        """Open a project: new and empty the first time."""
+        database = f"{project}_bronze"
+        glue = client("glue")
+        if database not in {one["Name"] for one in glue.get_databases()["DatabaseList"]}:
+            glue.create_database(DatabaseInput={"Name": database})
+        return open_job(
+            {
+                "project": project,
+                "environment": "dev",
+                "landing": self.landing,
+                "region": "us-east-1",
+                "ledger": {"table": LEDGER},
+                "lake": {"bronze": {"database": database, "location": f"s3://{LAKE}/{project}/"}},
+            }
+        )
 
     def land(self, contents: Iterable[tuple[str, bytes]]) -> None:
         """Put the files, named relative to the landing zone."""
@@ -56,7 +72,7 @@ class Deployed:
 
 @contextmanager
 def deployed() -> Iterator[Deployed]:
-    """Start the servers for the block; the landing zone, the ledger and the lake are empty."""
+    """Start the servers for the block, and give the Spark of this process their `s3://`; the landing zone is empty."""
     put_on_class_path()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -71,31 +87,19 @@ def deployed() -> Iterator[Deployed]:
             open_s3(get_spark_session())
         except pytest.skip.Exception as missing:
             raise SystemExit(str(missing)) from None
-        yield _opened()
+        yield _made()
 
 
-def _opened() -> Deployed:
+def _made() -> Deployed:
     s3 = client("s3")
     s3.create_bucket(Bucket=LAKE)
-    client("glue").create_database(DatabaseInput={"Name": DATABASE})
     client("dynamodb").create_table(
         TableName=LEDGER,
         BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
-    landing = f"s3://{BUCKET}/landing/"
-    workspace = open_job(
-        {
-            "project": "shop",
-            "environment": "dev",
-            "landing": landing,
-            "region": "us-east-1",
-            "ledger": {"table": LEDGER},
-            "lake": {"bronze": {"database": DATABASE, "location": f"s3://{LAKE}/"}},
-        }
-    )
-    return Deployed(workspace, landing, s3)
+    return Deployed(f"s3://{BUCKET}/landing/", s3)
 
 
 @contextmanager

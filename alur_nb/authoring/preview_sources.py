@@ -15,12 +15,13 @@ from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
-from alur_nb.runtime.input_history import read_history
+from alur_nb.runtime.input_history import InputHistory, read_history
 from alur_nb.runtime.lake import read_rows
 from alur_nb.runtime.landed import WHOLE_CODECS, checked_uri
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.plan import SourcePlan, grown, inspect_file, list_source
+from alur_nb.runtime.readers import Looker
 from alur_nb.runtime.result import with_metadata
 from alur_nb.runtime.supersede import NOTHING, Superseded
 from alur_nb.runtime.tables import Table
@@ -55,6 +56,8 @@ class Sampler:
     """Whether a listing was cut short."""
     kept: list[DataFrame] = field(default_factory=list)
     heads: int = 0
+    histories: dict[str, InputHistory] = field(default_factory=dict)
+    """Table -> its input files, as its last `plan` found them."""
 
     def plan(
         self, target: Table, parameter: str, source: FileSource, superseded: Superseded = NOTHING
@@ -65,7 +68,9 @@ class Sampler:
         """
         listing = _CappedFiles(self.workspace.files)
         place = replace(self.workspace, files=listing)
-        plan = list_source(place, target, parameter, source, superseded=superseded)
+        name = target.qualified_name
+        self.histories[name] = read_history(place.ledger, name, without=superseded.ids)
+        plan = list_source(place, target, parameter, source, history=self.histories[name])
         self.capped = self.capped or bool(listing.capped)
         self.notes += [
             f"`{pattern}` matches {found:,} files; the {LISTING_CAP:,} newest were compared with the ledger."
@@ -84,7 +89,7 @@ class Sampler:
         custom: Mapping[str, object] | None = None,
         exclude: Sequence[str] = (),
     ) -> FilesSample:
-        """Look into the new files; `again`: nothing is new, so into loaded ones. `whole`: all of them, if small."""
+        """Look into the new files of a plan; `again`: nothing is new, so into loaded ones. `whole`: all of them, if small."""
         found = plan.with_status("done", "changed") if again else plan.new
         in_place = whole and sum(map(_weight, found)) <= WHOLE_BYTES
         chosen = found if in_place else spread(found, self.files)
@@ -145,7 +150,7 @@ class Sampler:
             return Opened(_bad(planned, error), None)
         file = self._write(planned.file, found.data)
         with _reopened(file) as stream:
-            return Opened(inspect_file(planned, file, stream, plan.contract, plan.source), found)
+            return Opened(inspect_file(planned, file, stream, Looker(plan.contract, source)), found)
 
     def _look(self, planned: PlannedFile, plan: SourcePlan, rows: int | None) -> Opened:
         """Look at a file as a run does, where it lies; on S3 at a copy, since a laptop's Spark reads no bucket."""
@@ -154,7 +159,8 @@ class Sampler:
             with self.workspace.files.open(file) as stream:
                 file = self._write(file, stream.read())
         with _reopened(file) if fetched else self.workspace.files.open(file) as stream:
-            looked = inspect_file(planned, file, stream, plan.contract, plan.source, hashed=rows is None)
+            looker = Looker(plan.contract, plan.source)
+            looked = inspect_file(planned, file, stream, looker, hashed=rows is None)
         found_rows = looked.readable.inspection.records if looked.readable else None
         return Opened(looked, None, whole=rows is None or (found_rows or 0) <= rows)
 
@@ -176,7 +182,7 @@ class Sampler:
         self, target: Table, source: FileSource, opened: Sequence[Opened]
     ) -> tuple[list[Opened], list[str]]:
         """Find new files whose bytes came before under another name, among those that were seen whole."""
-        history, seen = read_history(self.workspace.ledger, target.qualified_name), dict[str, str]()
+        history, seen = self.histories[target.qualified_name], dict[str, str]()
         compared, warnings = [], []
         for one in opened:
             digest = one.planned.content_hash if one.complete and one.planned.status == "new" else None

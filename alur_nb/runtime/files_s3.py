@@ -66,7 +66,7 @@ class S3Files(Files):
         """Look at the object again by one HEAD; its pin is the listed one only if no byte can have changed."""
         bucket, key = split_uri(file.uri)
         try:
-            with aws_errors(SourceError, f"Looking at {file.path}"):
+            with aws_errors(SourceError, f"Looking at {file.uri}"):
                 head = self._s3.head_object(Bucket=bucket, Key=key)
         except SourceError as error:
             _refuse_gone(file, error)
@@ -174,7 +174,7 @@ class _ObjectStream(io.RawIOBase):
         if 0 < self._end < self._file.size or self._position:
             request["Range"] = f"bytes={self._position}-{self._end - 1}"
         try:
-            with aws_errors(SourceError, f"Opening {self._file.path}"):
+            with aws_errors(SourceError, f"Opening {self._file.uri}"):
                 answer = self._s3.get_object(**request)
         except SourceError as error:
             _refuse_gone(self._file, error)

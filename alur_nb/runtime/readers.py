@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from alur_nb.runtime import csv, jsonl, parquet
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.dialect import Dialect, inspect
-from alur_nb.runtime.header import bind, bind_by_position
+from alur_nb.runtime.header import Binding, bind, bind_by_position
 from alur_nb.runtime.jsonl_scan import inspect_json_lines
 from alur_nb.runtime.landed import LandedFile, ReadableFile
 from alur_nb.runtime.sources import FileSource
@@ -18,26 +18,43 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 
-def look(
-    file: LandedFile, stream: BinaryIO, contract: Table, source: FileSource, *, hashed: bool = True
-) -> ReadableFile:
-    """Inspect the file's bytes and bind what they hold to the contract; what does not fit is a `problem` of either.
+class Looker:
+    """Looks into the files of one source: what they have in common is worked out once.
 
-    `hashed=False` may leave the content hash out, where taking it needs bytes that nothing else does.
     Raises DeclarationError where the contract has a type that the format cannot hold.
     """
-    extra = "error" if source.unknown_columns == "error" else "ignore"
-    if source.format == "parquet":
-        inspection = parquet.inspect_parquet(get_spark_session(), stream, file, hashed=hashed)
-        return ReadableFile(file, inspection, parquet.bind_types(inspection, contract, extra))
-    if source.format == "jsonl":
-        evolve = source.schema_mode == "evolve"
-        inspection = inspect_json_lines(stream, file.path, every_key=evolve)
-        return ReadableFile(file, inspection, jsonl.bind_keys(inspection.header, contract))
-    dialect = Dialect.of(source.options)
-    inspection = inspect(stream, file.path, dialect)
-    binding = bind(inspection.header, contract, extra) if dialect.header else bind_by_position(contract)
-    return ReadableFile(file, inspection, binding)
+
+    def __init__(self, contract: Table, source: FileSource) -> None:
+        self.contract = contract
+        self.source = source
+        self._extra = "error" if source.unknown_columns == "error" else "ignore"
+        self._dialect = Dialect.of(source.options) if source.format == "csv" else Dialect()
+        self._bindings: dict[tuple[str, ...], Binding] = {}
+        """By header: 10,000 files have one."""
+
+    def look(self, file: LandedFile, stream: BinaryIO, *, hashed: bool = True) -> ReadableFile:
+        """Inspect the file's bytes and bind what they hold to the contract; what does not fit is a `problem` of either.
+
+        `hashed=False` may leave the content hash out, where taking it needs bytes that nothing else does.
+        """
+        source, contract = self.source, self.contract
+        if source.format == "parquet":
+            inspection = parquet.inspect_parquet(get_spark_session(), stream, file, hashed=hashed)
+            return ReadableFile(file, inspection, parquet.bind_types(inspection, contract, self._extra))
+        if source.format == "jsonl":
+            evolve = source.schema_mode == "evolve"
+            inspection = inspect_json_lines(stream, file.path, every_key=evolve)
+            return ReadableFile(file, inspection, jsonl.bind_keys(inspection.header, contract))
+        inspection = inspect(stream, file.path, self._dialect)
+        return ReadableFile(file, inspection, self._bound(inspection.header))
+
+    def _bound(self, header: tuple[str, ...]) -> Binding:
+        binding = self._bindings.get(header)
+        if binding is None:
+            named = self._dialect.header
+            binding = bind(header, self.contract, self._extra) if named else bind_by_position(self.contract)
+            self._bindings[header] = binding
+        return binding
 
 
 def bound_again(file: ReadableFile, contract: Table, source: FileSource) -> ReadableFile:

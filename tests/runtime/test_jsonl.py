@@ -13,7 +13,7 @@ from alur_nb.runtime.contract import Table
 from alur_nb.runtime.errors import DeclarationError
 from alur_nb.runtime.files import LocalFiles
 from alur_nb.runtime.landed import ReadableFile
-from alur_nb.runtime.readers import explain, look, read
+from alur_nb.runtime.readers import Looker, explain, read
 from alur_nb.runtime.sources import files
 from alur_nb.runtime.types import (
     ArrayField,
@@ -40,7 +40,7 @@ def opened(folder: Path, table: Table, source: object = SOURCE) -> list[Readable
     found = []
     for file in landing.list("**/*"):
         with landing.open(file) as stream:
-            found.append(look(file, stream, table, source))  # type: ignore[arg-type]
+            found.append(Looker(table, source).look(file, stream))  # type: ignore[arg-type]
         assert found[-1].inspection.problem is None, found[-1].inspection.problem
     return found
 

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from alur_nb.runtime.contract import Table
 from alur_nb.runtime.files import LocalFiles
 from alur_nb.runtime.landed import ReadableFile
-from alur_nb.runtime.readers import explain, look, read
+from alur_nb.runtime.readers import Looker, explain, read
 from alur_nb.runtime.sources import FileSource, files
 from alur_nb.runtime.types import (
     ArrayField,
@@ -48,7 +48,7 @@ def opened(folder: Path, table: Table, source: FileSource = SOURCE) -> list[Read
     found = []
     for file in landing.list("**/*"):
         with landing.open(file) as stream:
-            found.append(look(file, stream, table, source))
+            found.append(Looker(table, source).look(file, stream))
     return found
 
 
