@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -25,6 +26,7 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.utils import parse_timestamp
 
 from alur_nb.runtime.errors import AlurError, SettingsError
 
@@ -117,6 +119,7 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
     Raises SettingsError where no region is known.
     """
     import boto3
+    import botocore.session
     from botocore.config import Config
 
     config = Config(
@@ -128,12 +131,24 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
     )
     try:
         # A session of its own: the default one keeps credentials that have expired since, or were changed.
-        make: Any = boto3.session.Session().client  # its overloads know literal names only
+        session: Any = botocore.session.get_session()
+        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
+        make: Any = boto3.session.Session(
+            botocore_session=session
+        ).client  # its overloads know literal names only
         return make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
             "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
         ) from error
+
+
+def moment_of(told: Any) -> datetime:
+    """Read a time of an answer: botocore's own way, by dateutil, is most of what a listing of S3 takes."""
+    if isinstance(told, str) and told[10:11] == "T" and told.endswith("Z"):
+        return datetime.fromisoformat(told)
+    found: datetime = parse_timestamp(told)
+    return found
 
 
 def error_code(error: ClientError) -> str:

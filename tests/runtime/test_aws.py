@@ -18,8 +18,9 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
 )
+from botocore.utils import parse_timestamp
 
-from alur_nb.runtime.aws import Patience, aws_errors, client, is_throttled
+from alur_nb.runtime.aws import Patience, aws_errors, client, is_throttled, moment_of
 from alur_nb.runtime.errors import LedgerError, SettingsError
 
 
@@ -244,3 +245,21 @@ def test_a_missing_region_names_the_line_that_sets_it(monkeypatch: pytest.Monkey
     monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
     with pytest.raises(SettingsError, match="region"):
         client("dynamodb")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "2026-01-01T02:03:04Z",
+        "2026-01-01T02:03:04.056Z",
+        "2026-01-01T02:03:04.056789Z",
+        "2026-01-01T02:03:04+01:00",
+        "Thu, 01 Jan 2026 02:03:04 GMT",
+        1_767_233_001,
+        1_767_233_001.25,
+        "1767233001",
+    ],
+)
+def test_times_are_read_as_botocore_reads_them(told: object) -> None:
+    assert moment_of(told) == parse_timestamp(told)
+    assert moment_of(told).tzinfo is not None
