@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -125,7 +125,7 @@ class Ledger(Protocol):
         """Note that a dead batch's prefixes are empty."""
 
     def mark_expired(self, table: str, batch_id: str) -> None:
-        """Note that a batch's rejected rows are deleted."""
+        """Note that a batch's rejected rows are deleted, and take out what it shows of rows itself (`without_rows`)."""
 
     def batch(self, table: str, batch_id: str) -> Batch | None:
         """Return one batch as it is now."""
@@ -162,6 +162,18 @@ def live(batches: Sequence[Batch]) -> list[Batch]:
     committed_once = [batch for batch in batches if batch.state in (State.COMMITTED, State.ROLLED_BACK)]
     superseded = {old for batch in committed_once for old in batch.supersedes}
     return [batch for batch in batches if batch.state is State.COMMITTED and batch.id not in superseded]
+
+
+def shows_rows(batch: Batch) -> bool:
+    """Whether the batch itself has some of its rows: examples of a check, or lines below the reason it was aborted for."""
+    return any(check.get("examples") for check in batch.checks) or "\n" in (batch.reason or "")
+
+
+def without_rows(batch: Batch) -> Batch:
+    """Return the batch with its rejects expired: counts, checks and the reason's first line stay."""
+    checks = tuple({**check, "examples": []} for check in batch.checks)
+    reason = None if batch.reason is None else batch.reason.partition("\n")[0]
+    return replace(batch, rejects_expired=True, checks=checks, reason=reason)
 
 
 def epoch_of(batch_id: str) -> int:

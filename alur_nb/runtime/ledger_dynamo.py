@@ -49,6 +49,7 @@ from alur_nb.runtime.ledger import (
     lost,
     newer,
     taken_over,
+    without_rows,
 )
 from alur_nb.runtime.ledger_pages import PAGE_BYTES, inputs_of, page, pages
 from alur_nb.runtime.owners import may_live
@@ -206,18 +207,18 @@ class DynamoLedger:
 
     def mark_cleaned(self, table: str, batch_id: str) -> None:
         """Set `cleaned` on a batch."""
-        self._mark(table, batch_id, "cleaned")
+        self._mark(table, batch_id, {"cleaned": True})
 
     def mark_expired(self, table: str, batch_id: str) -> None:
-        """Set `rejects_expired` on a batch."""
-        self._mark(table, batch_id, "rejects_expired")
+        """Write the batch's body anew, without its rows: of one that has ended nobody else writes it."""
+        known = self.batch(table, batch_id)
+        if known is not None:
+            self._mark(table, batch_id, {"rejects_expired": True, "body": _body(without_rows(known))})
 
-    def _mark(self, table: str, batch_id: str, attribute: str) -> None:
+    def _mark(self, table: str, batch_id: str, marks: Item) -> None:
         with suppress(Refused):
             exists: Item = {SORT_KEY: _BATCH + batch_id}
-            self._dynamo.write(
-                Update(self._pk(table), _BATCH + batch_id, set={attribute: True}, only_if=exists)
-            )
+            self._dynamo.write(Update(self._pk(table), _BATCH + batch_id, set=marks, only_if=exists))
 
     def forget_inputs(self, lease: Lease) -> int:
         """Delete the orphans below the lease's epoch, one by one."""

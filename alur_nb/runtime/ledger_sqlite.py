@@ -24,6 +24,7 @@ from alur_nb.runtime.ledger import (
     lost,
     newer,
     taken_over,
+    without_rows,
 )
 from alur_nb.runtime.ledger_pages import inputs_of, pages
 from alur_nb.runtime.owners import local_owner, may_live
@@ -164,11 +165,11 @@ class SqliteLedger:
                 _update(db, replace(known, cleaned=True))
 
     def mark_expired(self, table: str, batch_id: str) -> None:
-        """Set `rejects_expired` on a batch."""
+        """Write the batch anew, without its rows."""
         with self._transaction() as db:
             known = _read(db, table, batch_id)
             if known is not None:
-                _update(db, replace(known, rejects_expired=True))
+                _update(db, without_rows(known))
 
     def batch(self, table: str, batch_id: str) -> Batch | None:
         """Return the batch, or None."""

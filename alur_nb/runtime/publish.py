@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from alur_nb.runtime.errors import AlurError, LedgerError, StorageError, plural
-from alur_nb.runtime.ledger import Batch, Input, State, live
+from alur_nb.runtime.ledger import Batch, Input, State, live, shows_rows
 from alur_nb.runtime.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -93,30 +93,36 @@ def expired(workspace: Workspace, batch: Batch) -> bool:
 
 
 def _expire_rejects(workspace: Workspace, table: str) -> list[str]:
-    """Delete rejected rows that were kept long enough; that it fails stops no run, and the next one tries again."""
+    """Delete rejected rows that were kept long enough, in the ledger too; the next run tries again what fails."""
     days = workspace.environment.rejects_retention_days
     if not days:
         return []
     batches = workspace.ledger.batches(table)
     holding = [batch for batch in live(batches) if batch.rejects_prefix] + _holding_aborted(batches)
-    old = [batch for batch in holding if not batch.rejects_expired and expired(workspace, batch)]
+    ids = {batch.id for batch in holding}
+    kept = [batch for batch in batches if batch.id in ids or (_has_ended(batch) and shows_rows(batch))]
+    old = [batch for batch in kept if not batch.rejects_expired and expired(workspace, batch)]
     try:
         for batch in old:
-            if batch.state is State.ABORTED:
+            if batch.id in ids and batch.state is State.ABORTED:
                 workspace.lake.forget_aborted(table)
-            else:
+            elif batch.id in ids:
                 workspace.lake.forget_rejects(batch)
             workspace.ledger.mark_expired(table, batch.id)
     except _UNDELETED as error:
         log.warning("%s: %s", table, error)
         said = _said(error)
         return [f"Rejected rows that have expired could not be deleted, the next run tries again: {said}"]
-    told = [batch for batch in old if batch.rejects_prefix or batch.counts.get(KEPT)]
+    told = [batch for batch in old if batch.id in ids and (batch.rejects_prefix or batch.counts.get(KEPT))]
     return (
         [f"The rejected rows of {plural(len(told), 'batch')} were deleted, after {days} days."]
         if told
         else []
     )
+
+
+def _has_ended(batch: Batch) -> bool:
+    return batch.state not in (State.PLANNED, State.SEALED)
 
 
 def _holding_aborted(batches: Sequence[Batch]) -> list[Batch]:

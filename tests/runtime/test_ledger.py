@@ -22,6 +22,7 @@ from alur_nb.runtime.ledger import (
     epoch_of,
     inputs_by_batch,
     live,
+    shows_rows,
 )
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.owners import glue_owner, local_owner
@@ -332,7 +333,8 @@ def test_a_batch_id_carries_its_epoch() -> None:
 
 def test_rejects_are_noted_as_expired(ledger: Ledger) -> None:
     lease = ledger.acquire(TABLE, local_owner())
-    batch = planned(ledger, lease)
+    check = {"name": "id is unique", "passed": False, "examples": [{"id": "secret"}]}
+    batch = replace(planned(ledger, lease), checks=(check,), counts={"rejected": 3})
     ledger.seal(batch, [])
     ledger.commit(batch)
     ledger.mark_expired(TABLE, batch.id)
@@ -340,3 +342,17 @@ def test_rejects_are_noted_as_expired(ledger: Ledger) -> None:
     known = ledger.batch(TABLE, batch.id)
     assert known is not None
     assert (known.state, known.rejects_expired, known.cleaned) == (State.COMMITTED, True, False)
+    assert shows_rows(batch)
+    assert not shows_rows(known)
+    assert known.checks == ({"name": "id is unique", "passed": False, "examples": []},)
+    assert known.counts == {"rejected": 3}
+
+
+def test_of_an_expired_reason_the_first_line_stays(ledger: Ledger) -> None:
+    lease = ledger.acquire(TABLE, local_owner())
+    batch = replace(planned(ledger, lease), reason="2 of 9 rows do not fit:\n  a.csv, line 3: secret")
+    assert ledger.abort(batch)
+    ledger.mark_expired(TABLE, batch.id)
+    known = ledger.batch(TABLE, batch.id)
+    assert known is not None
+    assert (known.state, known.reason) == (State.ABORTED, "2 of 9 rows do not fit:")

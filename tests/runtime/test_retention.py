@@ -14,7 +14,7 @@ from alur_nb.runtime import publish
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.lake import aborted_prefix
 from alur_nb.runtime.lake_local import LocalLake
-from alur_nb.runtime.ledger import Batch, State, live
+from alur_nb.runtime.ledger import Batch, State, live, shows_rows
 from tests.crash.world import ORDERS, PROJECT, World
 
 REJECTS = f"{ORDERS}__rejects"
@@ -172,3 +172,18 @@ def test_a_folder_of_the_disk_that_cannot_be_deleted_is_an_error(
     lake.forget_aborted(ORDERS)
     lake.forget_aborted(ORDERS)
     assert not folder.exists()
+
+
+def test_what_the_ledger_shows_of_rows_goes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    lease = world.ledger.acquire(ORDERS, "tests")
+    for n, reason in enumerate(("2 rows do not fit:\n  a.csv, line 3: secret", "The disk is full.")):
+        batch_id = f"{lease.epoch:08d}-{n + 1:04d}"
+        batch = Batch(ORDERS, batch_id, State.PLANNED, lease.epoch, "ingest_orders", "run")
+        world.ledger.plan(lease, batch)
+        assert world.ledger.abort(replace(batch, reason=reason))
+    world.ledger.release(lease)
+    age(monkeypatch, 31)
+    world.run()
+    found = {batch.reason for batch in world.ledger.batches(ORDERS) if batch.state is State.ABORTED}
+    assert found == {"2 rows do not fit:", "The disk is full."}
+    assert not any(map(shows_rows, world.ledger.batches(ORDERS)))
