@@ -31,9 +31,20 @@ quoted = st.text("ab01 ,;\n\r\t\"'\\é", max_size=8).map(lambda text: '"' + text
 raw = st.text('a1,"\n\r \\#', max_size=4)
 
 
+def nearly(kind: str) -> st.SearchStrategy[str]:
+    """Draw a cell that would be in order, but for one character."""
+
+    def changed(text: str, position: int, character: str) -> str:
+        where = position % (len(text) + 1)
+        return text[:where] + character + text[where + 1 :]
+
+    return st.builds(changed, st.sampled_from(EASY[kind]), st.integers(0, 40), st.sampled_from("0T-:Z .+\t"))
+
+
 def cell(kind: str) -> st.SearchStrategy[str]:
     usual = st.sampled_from(EASY[kind])
     odd = st.one_of(
+        nearly(kind),
         st.sampled_from(CELLS[kind]),
         st.sampled_from([cell for cells in CELLS.values() for cell in cells]),
         digits,
