@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -55,6 +55,10 @@ class Files(Protocol):
 
     def stat(self, file: SourceFile) -> SourceFile:
         """Look at the file again; SourceError where it is gone."""
+
+    def stats(self, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+        """Look at each of the files again, in their order."""
+        return map(self.stat, files)
 
     def hash(self, file: SourceFile) -> str:
         """Return the SHA-256 of the raw bytes, hexadecimal."""

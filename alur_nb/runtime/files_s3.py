@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 
@@ -18,6 +19,7 @@ from alur_nb.runtime.s3 import Listed, list_objects, split_uri
 _CHUNK_BYTES = 1 << 20
 _BUFFER_BYTES = 64 << 10
 _RESUMES = 5
+_LOOKS_AT_ONCE = 8
 _GONE = ("NoSuchKey", "404", "NotFound")
 _CHANGED = ("PreconditionFailed", "412")
 
@@ -79,6 +81,11 @@ class S3Files(Files):
         same = moment == opened
         pin = file.pin if same else f"{now.version}-{moment.modified_at.timestamp()}-{moment.version_id}"
         return SourceFile(now.path, now.uri, now.size, now.version, pin, now.modified_at)
+
+    def stats(self, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+        """Look at several at once: one after the other, 10,000 files would wait for minutes."""
+        with ThreadPoolExecutor(_LOOKS_AT_ONCE) as pool:
+            yield from pool.map(self.stat, files)
 
     def hash(self, file: SourceFile) -> str:
         """Read the object once and return its SHA-256."""

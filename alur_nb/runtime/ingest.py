@@ -151,10 +151,11 @@ class OpenBatch:
 
     def _check_pins(self, plan: SourcePlan) -> None:
         """Compare the files with their plan after the last read of them: what was read must be what was planned."""
-        for item in plan.new:
-            if self.workspace.files.stat(item.file).pin != item.file.pin:
+        planned = [item.file for item in plan.new]
+        for file, now in zip(planned, self.workspace.files.stats(planned), strict=True):
+            if now.pin != file.pin:
                 raise SourceError(
-                    f"{item.file.path} changed while it was read.",
+                    f"{file.path} changed while it was read.",
                     fix="Nothing was published. Run again once the file is complete; deliver files by renaming them "
                     "into place.",
                 )
@@ -175,7 +176,7 @@ class OpenBatch:
         group_by = "_source_file" if as_read and "_source_file" in frame.columns else None
         evaluation = self.engine.evaluate(frame, rules, examples=MAX_EXAMPLES, group_by=group_by)
         self.checks = with_dropped(evaluation.results, self.drops, self.dropped, evaluation.rows)
-        written = self.engine.staged_rows(self.workspace.lake, prefix) if prefix else 0
+        written = self._written_rows(prefix, as_read=as_read)
         if written != evaluation.rows:
             raise AuditError(
                 f"The staged files hold {written:,} rows, but {evaluation.rows:,} were read back.",
@@ -201,6 +202,12 @@ class OpenBatch:
         still_wanted()
         publish.seal(self.workspace, sealed, inputs)
         return sealed
+
+    def _written_rows(self, prefix: str | None, *, as_read: bool) -> int:
+        """Return what the staged files' footers say; of rows as they were read it is known from their stage."""
+        if prefix is None:
+            return 0
+        return self.stages[0].accepted if as_read else self.engine.staged_rows(self.workspace.lake, prefix)
 
     def _live_rows(self, table: Table) -> DataFrame:
         """Return what is committed of another table at this moment."""

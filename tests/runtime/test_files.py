@@ -80,6 +80,7 @@ def test_a_name_is_taken_literally_whatever_its_letters(landing: LandingPlace) -
             assert stream.read() == file.path.encode()
         assert landing.files.stat(file).pin == file.pin
         assert file.uri.endswith(file.path)
+    assert [one.pin for one in landing.files.stats(found)] == [file.pin for file in found]
 
 
 def test_a_file_is_described_by_its_listing_alone(landing: LandingPlace) -> None:
@@ -87,6 +88,17 @@ def test_a_file_is_described_by_its_listing_alone(landing: LandingPlace) -> None
     (file,) = landing.files.list("a.csv")
     assert file.size == 5
     assert landing.files.stat(file) == file
+
+
+def test_of_several_files_one_that_is_gone_is_named(landing: LandingPlace) -> None:
+    names = [f"{n:02}.csv" for n in range(20)]
+    fill(landing, *names)
+    found = landing.files.list("*.csv")
+    landing.remove("07.csv")
+    looked_at = landing.files.stats(found)
+    assert [next(looked_at).path for _ in range(7)] == names[:7]
+    with pytest.raises(SourceError, match=r"07\.csv is gone"):
+        next(looked_at)
 
 
 def test_another_content_is_another_version(landing: LandingPlace) -> None:
