@@ -10,17 +10,16 @@ are on an S3 server of this machine, the ledger on DynamoDB Local, the catalog o
 from __future__ import annotations
 
 import csv
-import json
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from itertools import count
+from itertools import count as counting
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rounds import WORK, alternate, parser, report, tell
+from lakes import load, new_lake
+from rounds import WORK, alternate, made_once, parser, report
 
 from alur_nb import (
     BooleanField,
@@ -36,9 +35,7 @@ from alur_nb import (
     files,
     get_spark_session,
     pipeline,
-    run,
 )
-from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -86,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--rounds", type=int, default=5)
     options.add_argument("--s3", action="store_true")
     given = options.parse_args(arguments)
-    landing = make_files(WORK / f"orders-{given.rows}-{given.files}", given.rows, given.files)
+    landing = make_files(given.rows, given.files)
     medians = (on_s3 if given.s3 else on_disk)(landing, given.rows, given.rounds)
     report(
         "ingest_s3" if given.s3 else "ingest",
@@ -103,16 +100,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def on_disk(landing: Path, rows: int, rounds: int) -> dict[str, float]:
     """Measure with everything on this machine's disk; each round of ours has a new, empty lake."""
-    root = WORK / "alur"
-
-    def alur() -> None:
-        shutil.rmtree(root, ignore_errors=True)
-        root.mkdir(parents=True)
-        (root / "alur.toml").write_text(f"[env.local]\nlanding = {json.dumps(str(landing))}\n")
-        ingest(open_workspace(root), rows)
-
     bare = partial(write_bare, get_spark_session(), str(landing), str(WORK / "bare"))
-    return alternate({"bare": bare, "alur": alur}, rounds)
+    return alternate({"bare": bare, "alur": lambda: load("ingest_orders", new_lake(landing), rows)}, rounds)
 
 
 def on_s3(landing: Path, rows: int, rounds: int) -> dict[str, float]:
@@ -121,10 +110,10 @@ def on_s3(landing: Path, rows: int, rounds: int) -> dict[str, float]:
 
     with deployed() as place:
         place.land((path.name, path.read_bytes()) for path in sorted(landing.iterdir()))
-        numbers = count(1)
+        numbers = counting(1)
 
         def alur() -> None:
-            ingest(place.open(f"round{next(numbers)}"), rows)
+            load("ingest_orders", place.open(f"round{next(numbers)}"), rows)
 
         bare = partial(write_bare, get_spark_session(), place.landing, f"s3://{LAKE}/bare")
         return alternate({"bare": bare, "alur": alur}, rounds)
@@ -136,28 +125,18 @@ def write_bare(spark: SparkSession, landing: str, target: str) -> None:
     reader.csv(landing).write.mode("overwrite").parquet(target)
 
 
-def ingest(workspace: Workspace, rows: int) -> None:
-    """Run the pipeline through the public API."""
-    told = run("ingest_orders", workspace=workspace)
-    if not told.ok or told.runs[0].rows != rows:
-        raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{told}")
+def make_files(rows: int, count: int) -> Path:
+    """Write `rows` orders into `count` files, the same bytes every time; return their folder."""
 
-
-def make_files(folder: Path, rows: int, files: int) -> Path:
-    """Write `rows` orders into `files` files, the same bytes every time; return the folder."""
-    if not folder.is_dir():
-        part = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        tell(f"making {rows:,} rows in {files} files in {folder}")
-        for number in range(files):
-            first, last = rows * number // files, rows * (number + 1) // files
-            with (part / f"orders-{number:02}.csv").open("w", encoding="utf-8", newline="") as stream:
+    def write(folder: Path) -> None:
+        for number in range(count):
+            first, last = rows * number // count, rows * (number + 1) // count
+            with (folder / f"orders-{number:02}.csv").open("w", encoding="utf-8", newline="") as stream:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(OrdersBronze.schema.names)
                 writer.writerows(_orders(first, last))
-        part.rename(folder)
-    return folder
+
+    return made_once(WORK / f"orders-{rows}-{count}", f"{rows:,} rows in {count} files", write)
 
 
 def _orders(first: int, last: int) -> Iterator[tuple[object, ...]]:

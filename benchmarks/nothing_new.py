@@ -12,14 +12,14 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from lakes import note_as_loaded
 from rounds import parser, report, tell, timed
 from servers import counted_requests, deployed
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, pipeline, run
-from alur_nb.runtime.ledger import Batch, Input, State
+from alur_nb.runtime.ledger import Input
 from alur_nb.runtime.s3 import requests_of
 from alur_nb.runtime.workspace import Workspace
 
@@ -52,21 +52,14 @@ def contents(count: int) -> Iterator[tuple[str, bytes]]:
         yield f"orders/2026/{n // 2_000 % 12 + 1:02}/part-{n:07}.csv", f"id,note\n{n},a\n".encode()
 
 
-def note_as_loaded(workspace: Workspace) -> None:
-    """Note that every listed file was loaded, in batches through the ledger's own steps."""
-    ledger = workspace.ledger
+def note_all(workspace: Workspace) -> None:
+    """Note every listed file as loaded."""
     for listed in requests_of(workspace.files.scan(PATTERN), PER_BATCH):
-        lease = ledger.acquire(TABLE, "benchmark")
         inputs = [
             Input("file", file.path, file.version, file.size, outcome="loaded", parsed=1, accepted=1)
             for file in listed
         ]
-        batch = Batch(TABLE, f"{lease.epoch:08d}-0001", State.PLANNED, lease.epoch, "ingest_orders", "run")
-        ledger.put_inputs(lease, batch.id, inputs, first=0)
-        ledger.plan(lease, batch)
-        ledger.seal(batch, inputs)
-        ledger.commit(replace(batch, state=State.SEALED))
-        ledger.release(lease)
+        note_as_loaded(workspace.ledger, TABLE, inputs)
         tell(f"noted {len(inputs):,} files as loaded")
 
 
@@ -86,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with deployed() as place:
         place.land(contents(given.files))
         workspace = place.open("shop")
-        note_as_loaded(workspace)
+        note_all(workspace)
         tell(f"first run, not counted: {timed(lambda: find_nothing(workspace)):.2f} s")
         with counted_requests() as requests:
             seconds = [timed(lambda: find_nothing(workspace)) for _ in range(given.rounds)]

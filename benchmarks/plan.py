@@ -17,17 +17,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from lakes import note_as_loaded
 from rounds import parser, report, tell
 
 from alur_nb import BronzeTable, IntegerField, StringField, files
 from alur_nb.runtime.files_s3 import S3Files
 from alur_nb.runtime.lake_local import LocalLake
-from alur_nb.runtime.ledger import Batch, Input, State
+from alur_nb.runtime.ledger import Input
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.plan import plan_source
 from alur_nb.runtime.settings import Environment, Settings
@@ -86,16 +86,10 @@ def etag(n: int) -> str:
 
 def fill(ledger: SqliteLedger, count: int) -> None:
     """Note that `count` files were loaded, in one batch through the ledger's own steps."""
-    lease = ledger.acquire(TABLE, "benchmark")
     inputs = [
         Input("file", path(n), f"{etag(n)}-{len(BODY)}", len(BODY), outcome="loaded") for n in range(count)
     ]
-    batch = Batch(TABLE, f"{lease.epoch:08d}-0001", State.PLANNED, lease.epoch, "ingest", "run")
-    ledger.put_inputs(lease, batch.id, inputs, first=0)
-    ledger.plan(lease, batch)
-    ledger.seal(batch, inputs)
-    ledger.commit(replace(batch, state=State.SEALED))
-    ledger.release(lease)
+    note_as_loaded(ledger, TABLE, inputs)
 
 
 def plan(folder: Path, count: int) -> dict[str, float]:

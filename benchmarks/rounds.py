@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import statistics
 import sys
 import time
@@ -39,6 +40,18 @@ def alternate(actions: Mapping[str, Action], rounds: int) -> dict[str, float]:
             if number:
                 seconds[name].append(taken)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
+
+
+def made_once(folder: Path, what: str, write: Callable[[Path], None]) -> Path:
+    """Have the folder written where it is not there yet, and return it; one that was cut off is begun anew."""
+    if not folder.is_dir():
+        part = folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        tell(f"making {what} in {folder}")
+        write(part)
+        part.rename(folder)
+    return folder
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:

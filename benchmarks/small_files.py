@@ -9,8 +9,6 @@ after a round each that is not counted. The result is one line of JSON on stdout
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +16,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rounds import WORK, alternate, parser, report, tell
+from lakes import load, new_lake
+from rounds import WORK, Action, alternate, made_once, parser, report
 
 from alur_nb import (
     BronzeTable,
@@ -29,9 +28,7 @@ from alur_nb import (
     files,
     get_spark_session,
     pipeline,
-    run,
 )
-from alur_nb.runtime.workspace import open_workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -70,51 +67,32 @@ def read_bare(spark: SparkSession, landing: Path) -> None:
         frame.write.format("noop").mode("overwrite").save()
 
 
-def ingest(landing: Path, rows: int) -> None:
-    """Run the pipeline into a new, empty lake through the public API."""
-    root = WORK / "alur-small"
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
-    (root / "alur.toml").write_text(f"[env.local]\nlanding = {json.dumps(str(landing))}\n")
-    told = run("ingest_readings", workspace=open_workspace(root))
-    if not told.ok or told.runs[0].rows != rows:
-        raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{told}")
-
-
 @contextmanager
 def settings(spark: SparkSession, wanted: Mapping[str, str]) -> Iterator[None]:
     """Set the session otherwise for the block."""
-    before = {key: spark.conf.get(key) for key in wanted}
+    before = {key: str(spark.conf.get(key)) for key in wanted}
     for key, value in wanted.items():
         spark.conf.set(key, value)
     try:
         yield
     finally:
-        for key, old in before.items():
-            if old is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, old)
+        for key, value in before.items():
+            spark.conf.set(key, value)
 
 
 def make_files(count: int) -> Path:
     """Write the files, the same bytes every time; return their folder."""
-    folder = WORK / f"readings-{count}"
-    if not folder.is_dir():
-        part = folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        tell(f"making {count:,} files in {folder}")
+
+    def write(folder: Path) -> None:
         for number in range(count):
             lines = [
                 f"{number},cellar {row},2026-03-{row + 1:02},{row}.{number % 1000:03},quarter {row}"
                 for row in range(ROWS_PER_FILE)
             ]
-            (part / f"readings-{number:06}.csv").write_text(
-                "\n".join(["meter,place,taken_on,kwh,note", *lines, ""])
-            )
-        part.rename(folder)
-    return folder
+            text = "\n".join(["meter,place,taken_on,kwh,note", *lines, ""])
+            (folder / f"readings-{number:06}.csv").write_text(text)
+
+    return made_once(WORK / f"readings-{count}", f"{count:,} files", write)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -124,9 +102,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options.add_argument("--rounds", type=int, default=3)
     given = options.parse_args(arguments)
     landing = make_files(given.files)
-    actions = {
+    actions: dict[str, Action] = {
         "bare": partial(read_bare, get_spark_session(), landing),
-        "alur": partial(ingest, landing, given.files * ROWS_PER_FILE),
+        "alur": lambda: load("ingest_readings", new_lake(landing), given.files * ROWS_PER_FILE),
     }
     medians = alternate(actions, given.rounds)
     report(

@@ -133,9 +133,8 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
         # A session of its own: the default one keeps credentials that have expired since, or were changed.
         session: Any = botocore.session.get_session()
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
-        make: Any = boto3.session.Session(
-            botocore_session=session
-        ).client  # its overloads know literal names only
+        # Any: its overloads know literal names only.
+        make: Any = boto3.session.Session(botocore_session=session).client
         return make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
@@ -144,7 +143,7 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
 
 
 def moment_of(told: Any) -> datetime:
-    """Read a time of an answer: botocore's own way, by dateutil, is most of what a listing of S3 takes."""
+    """Read a time of an answer: botocore's own way, by dateutil, is half of what a listing of S3 takes."""
     if isinstance(told, str) and told[10:11] == "T" and told.endswith("Z"):
         return datetime.fromisoformat(told)
     found: datetime = parse_timestamp(told)

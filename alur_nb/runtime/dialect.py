@@ -277,9 +277,9 @@ class _Look:
 
     @property
     def line_ends(self) -> int:
-        """How many line ends have been fed."""
+        r"""How many `\n` have been fed; of a file whose lines end in `\r` none, since they were none in its bytes."""
         scan = self._scan if self._bad is None else self._other
-        return 0 if scan is None else scan.line_ends
+        return 0 if scan is None or self._ends.returns_end_lines else scan.line_ends
 
     def feed(self, chunk: bytes, *, final: bool = False) -> None:
         r"""Scan as doubled quotes, and beside it as backslashes from the first `\"` on, while both may be meant."""

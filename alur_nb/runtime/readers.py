@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Looker:
-    """Looks into the files of one source: what they have in common is worked out once.
+    """Looks into the files of one source, in any thread: what they have in common is worked out once.
 
     Raises DeclarationError where the contract has a type that the format cannot hold.
     """

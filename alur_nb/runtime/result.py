@@ -64,7 +64,7 @@ def conform(frame: DataFrame, target: Table, ingested_at: datetime) -> DataFrame
 
 
 def _moment(moment: datetime, frame: DataFrame) -> Column:
-    """Return the time; beside the path of a row, where it has one, as an object that the generated code refers to.
+    """Return the time; where a row has its file's path, as an object that the generated code refers to.
 
     A number in the code would make it new code for each run: compiled anew, and slow until Java has compiled it once
     more. Of what is constant only an array is such an object, and Spark takes the number out of it unless the index is
@@ -73,9 +73,9 @@ def _moment(moment: datetime, frame: DataFrame) -> Column:
     from pyspark.sql import functions as F
 
     constant = F.lit(moment.isoformat()).cast("timestamp")
-    if "_source_file" not in frame.columns:
+    if dict(frame.dtypes).get("_source_file") != "string":
         return constant
-    always_zero = (F.octet_length("_source_file") < 0).cast("int")
+    always_zero = (F.coalesce(F.octet_length("_source_file"), F.lit(0)) < 0).cast("int")
     return F.get(F.array(constant), always_zero)
 
 

@@ -108,3 +108,19 @@ def test_partition_columns_are_derived(spark: SparkSession) -> None:
     assert row is not None
     assert [row[name] for name in names[:4]] == ["2024", "2024-05", "2024-05-06", "2024-05-06-07"]
     assert 0 <= row["id_bucket"] < 4
+
+
+@pytest.mark.parametrize(
+    "path", ["'a.csv'", "''", "CAST(NULL AS string)", "1", "CAST(NULL AS int)", "array('a.csv')", None]
+)
+def test_every_row_has_its_time_whatever_its_path(
+    spark: SparkSession, orders: Table, path: str | None
+) -> None:
+    also = "" if path is None else f", {path} AS _source_file"
+    frame = spark.sql(
+        f"SELECT id AS n, CAST(id AS bigint) AS id, 'a' AS note, CAST(1 AS decimal(10,2)) AS amount{also} FROM range(2)"
+    )
+    for stamped in (with_metadata(frame, "shop", NOW), conform(frame.drop("n"), orders, NOW)):
+        assert [str(row[0]) for row in stamped.selectExpr("CAST(_ingested_at AS string)").collect()] == [
+            "2024-05-06 07:08:09"
+        ] * 2
