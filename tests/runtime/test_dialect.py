@@ -365,3 +365,11 @@ def test_line_ends(content: str, line_sep: str | None, mixed: bool, splittable: 
 def test_blank_lines(content: str, blank: bool, splittable: bool) -> None:
     found = look(content)
     assert (found.blank_lines, found.splittable) == (blank, splittable)
+
+
+@pytest.mark.parametrize("row", ["1,b", '"x\ny",b', '1,"b\\"c"'], ids=["plain", "spanning", "backslash"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_the_line_of_a_bad_byte_is_counted_over_many_chunks(row: str, end: str) -> None:
+    rows = ("a,b" + end + (row + end) * 100_000).encode()
+    found = look(rows + b"12\xff,b")
+    assert (found.place_line, found.place_column) == (rows.count(b"\n") + 1, 3)

@@ -62,3 +62,8 @@ def test_keys_are_noted_in_the_order_in_which_they_come() -> None:
 def test_a_line_without_end_is_named() -> None:
     found = look(b'{"a": 1}\n{"a": "' + b"x" * (65 << 20))
     assert "the record that begins on line 2 is longer than 64 MB" in str(found.problem)
+
+
+def test_the_line_of_a_bad_byte_is_counted_over_many_chunks() -> None:
+    found = look(b'{"a": 1}\n' * 100_000 + b"12\xff")
+    assert (found.place_line, found.place_column) == (100_001, 3)
