@@ -258,10 +258,10 @@ def test_a_file_changed_while_it_is_read(
 ) -> None:
     path = land("orders/1.csv", GOOD)
 
-    def rewrite(file: SourceFile) -> None:
+    def rewrite(_planned: list[SourceFile]) -> None:
         path.write_text(GOOD + "2,3\n")
 
-    broken: Any = replace(workspace, files=Faulty(workspace.files, stat=rewrite))
+    broken: Any = replace(workspace, files=Faulty(workspace.files, stats=rewrite))
     assert_told(go(broken, project), "orders/1.csv changed while it was read")
     assert loaded_after(workspace, project, orders) == [1, 2]
 

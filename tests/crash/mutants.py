@@ -143,7 +143,7 @@ SHARED: tuple[tuple[Any, ...], ...] = (
         "batch.state in (State.PLANNED, State.SEALED) and",
         "batch.state is State.SEALED and",
     ),
-    ("source pin", ingest, "OpenBatch._check_pins", ".pin != item.file.pin", " is None"),
+    ("source pin", ingest, "OpenBatch._check_pins", ".pin != file.pin", " is None"),
     (
         "publish reads BATCH: a SEAL that was refused or not answered is taken for done",
         publish,
