@@ -29,15 +29,15 @@ def timed(action: Action) -> float:
     return time.perf_counter() - started
 
 
-def alternate(actions: Mapping[str, Action], rounds: int) -> dict[str, float]:
-    """Return each action's median in seconds, after a round that is not counted."""
+def alternate(actions: Mapping[str, Action], rounds: int, *, warm_up: int = 1) -> dict[str, float]:
+    """Return each action's median in seconds, after the rounds of warming up, which are not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in actions}
-    for number in range(rounds + 1):
+    for number in range(1 - warm_up, rounds + 1):
         # Every other round the other way round, so that neither always finds the warmer machine.
         for name in list(actions) if number % 2 else reversed(list(actions)):
             taken = timed(actions[name])
-            tell(f"round {number} {name}: {taken:.2f} s{'' if number else ' (warming up, not counted)'}")
-            if number:
+            tell(f"round {number} {name}: {taken:.2f} s{'' if number > 0 else ' (warming up, not counted)'}")
+            if number > 0:
                 seconds[name].append(taken)
     return {name: statistics.median(taken) for name, taken in seconds.items()}
 

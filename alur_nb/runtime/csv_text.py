@@ -12,12 +12,11 @@ from pyspark.sql.types import StringType, StructField, StructType
 
 from alur_nb.runtime.csv_scan import MAX_COLUMNS
 from alur_nb.runtime.dialect import Dialect
-from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.landed import (
     WHOLE_CODECS,
     LandedFile,
     ReadableFile,
-    checked_uri,
+    read_files,
     source_file,
 )
 
@@ -79,7 +78,7 @@ def text_frame(
     # The header was read before, in this version of the file; Spark's own comparison is a second pair of eyes.
     reader = _reader(spark, layout, dialect).option("enforceSchema", str(not simple).lower())
     reader = reader.option("maxColumns", str(max(_widest_row(files), len(names))))
-    frame = reader.schema(schema).csv([literal_uri(checked_uri(file)) for file in files])
+    frame = read_files(spark, reader.format("csv").schema(schema), files)
     texts = [*(f"c{index}" for index in range(len(names))), RAW]
     path = F.lit(files[0].path) if len(files) == 1 else source_file(files, of_rows=True)
     return frame.toDF(*texts), path

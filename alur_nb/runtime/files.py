@@ -69,6 +69,7 @@ class LocalFiles(Files):
 
     def __init__(self, landing: Path) -> None:
         self.landing = landing.resolve()
+        self._below = _inside(self.landing)
 
     def scan(self, pattern: str) -> Iterator[SourceFile]:
         """Match `*`, `?`, `[..]`, `{a,b}` and `**`; hidden files (`.x`, `_x`) are never matched."""
@@ -79,9 +80,9 @@ class LocalFiles(Files):
                 f"The folder {folder} does not exist, so `{pattern}` matches nothing.",
                 fix=f"Create it, or correct the pattern; relative patterns start at {self.landing}.",
             )
-        matches = re.compile(glob_regex(wild)).fullmatch
-        for path in _walk(folder):
-            if matches(path.relative_to(folder).as_posix()):
+        matches, below = re.compile(glob_regex(wild)).fullmatch, _inside(folder)
+        for path in _walk(str(folder)):
+            if matches(path.removeprefix(below)):
                 yield self._describe(path)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
@@ -106,16 +107,15 @@ class LocalFiles(Files):
                 digest.update(chunk)
         return digest.hexdigest()
 
-    def _local(self, file: SourceFile) -> Path:
-        return Path(file.uri.removeprefix("file://"))
+    def _local(self, file: SourceFile) -> str:
+        return file.uri.removeprefix("file://")
 
-    def _describe(self, path: Path) -> SourceFile:
-        stat = path.stat()
-        inside = path.is_relative_to(self.landing)
+    def _describe(self, path: str) -> SourceFile:
+        stat = os.stat(path)
         version = f"{stat.st_size}-{stat.st_mtime_ns}"
         return SourceFile(
-            path=(path.relative_to(self.landing) if inside else path).as_posix(),
-            uri=f"file://{path.as_posix()}",
+            path=path.removeprefix(self._below),
+            uri=f"file://{path}",
             size=stat.st_size,
             version=version,
             pin=f"{version}-{stat.st_ino}",
@@ -149,7 +149,12 @@ def _unreadable(file: SourceFile, error: OSError) -> SourceError:
     )
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _inside(folder: Path) -> str:
+    """Return what the paths inside of the folder begin with; of many files `pathlib` takes as long as the disk."""
+    return f"{folder}/".replace("//", "/")
+
+
+def _walk(folder: str) -> Iterator[str]:
     """Yield every regular file below the folder, following links, leaving out hidden names."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
@@ -162,6 +167,6 @@ def _walk(folder: Path) -> Iterator[Path]:
         if is_hidden(entry.name):
             continue
         if entry.is_dir():
-            yield from _walk(Path(entry.path))
+            yield from _walk(entry.path)
         elif entry.is_file():
-            yield Path(entry.path)
+            yield entry.path

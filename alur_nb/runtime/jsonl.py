@@ -14,7 +14,6 @@ from alur_nb.runtime.csv import check_formats, check_session, result_schema
 from alur_nb.runtime.csv_reasons import reason
 from alur_nb.runtime.csv_values import offence, shown, value
 from alur_nb.runtime.errors import DeclarationError
-from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.header import Binding
 from alur_nb.runtime.jsonl_values import RecordRules, wanted_keys
 from alur_nb.runtime.landed import (
@@ -22,7 +21,7 @@ from alur_nb.runtime.landed import (
     REJECTS_DDL,
     SOURCE_FILE,
     ReadableFile,
-    checked_uri,
+    read_files,
     source_file,
 )
 from alur_nb.runtime.tables import RESCUED, Table, normalized
@@ -129,8 +128,9 @@ def explain(
 
 def _lines(spark: SparkSession, files: Sequence[ReadableFile]) -> DataFrame:
     """Return every line, blank ones too: `raw`, `_source_file`; a return before the line's end is a blank of JSON's."""
-    frame = spark.read.option("lineSep", "\n").text([literal_uri(checked_uri(item.file)) for item in files])
-    path = F.lit(files[0].file.path) if len(files) == 1 else source_file([item.file for item in files])
+    landed = [item.file for item in files]
+    frame = read_files(spark, spark.read.format("text").option("lineSep", "\n"), landed)
+    path = F.lit(landed[0].path) if len(landed) == 1 else source_file(landed)
     return frame.select(F.col("value").alias("raw"), path.alias(SOURCE_FILE))
 
 

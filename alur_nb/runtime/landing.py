@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from itertools import groupby
 from typing import BinaryIO
 
 from alur_nb.runtime.files import Files, SourceFile
@@ -32,6 +33,11 @@ class LaptopFiles(Files):
     def stat(self, file: SourceFile) -> SourceFile:
         """Look at the file again where it lies."""
         return self._of(file.uri).stat(file)
+
+    def stats(self, files: Iterable[SourceFile]) -> Iterator[SourceFile]:
+        """Look at the files again where they lie, those of one place together."""
+        for place, some in groupby(files, key=lambda file: self._of(file.uri)):
+            yield from place.stats(some)
 
     def hash(self, file: SourceFile) -> str:
         """Hash the file where it lies."""

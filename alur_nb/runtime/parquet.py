@@ -19,7 +19,6 @@ from pyspark.sql import types as T
 from alur_nb.runtime.csv import check_session, result_schema
 from alur_nb.runtime.dialect import Inspection
 from alur_nb.runtime.errors import DeclarationError
-from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.header import Binding, bind
 from alur_nb.runtime.landed import (
     REJECTED,
@@ -27,7 +26,7 @@ from alur_nb.runtime.landed import (
     SOURCE_FILE,
     LandedFile,
     ReadableFile,
-    checked_uri,
+    read_files,
     source_file,
 )
 from alur_nb.runtime.tables import RESCUED, Table, normalized
@@ -259,7 +258,7 @@ def _alike(files: Sequence[ReadableFile]) -> list[list[ReadableFile]]:
 
 def _rows(spark: SparkSession, files: Sequence[ReadableFile], contract: Table, *, rescue: bool) -> DataFrame:
     schema, bound = _schema(files[0].inspection), files[0].binding.columns
-    frame = spark.read.schema(schema).parquet(*(literal_uri(checked_uri(item.file)) for item in files))
+    frame = read_files(spark, spark.read.format("parquet").schema(schema), [item.file for item in files])
     named = frame.select(
         *(F.col(_quoted(name)).alias(f"c{index}") for index, name in enumerate(schema.names)),
         source_file([item.file for item in files]).alias(SOURCE_FILE),
