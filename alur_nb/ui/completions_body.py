@@ -169,7 +169,7 @@ def column_offers(body: str, offset: int) -> Offers | None:
     if found := re.fullmatch(rf"{name}(\w*)", part):
         return Offers(found[1], _types(found[1]))
     typed = re.fullmatch(rf"{name}\w+\s*(?:\([^()]*\)|<.*>)?(\s.*)", part, re.DOTALL)
-    end = re.search(r"(?:\bnot\s+)?\w*$", part)
+    end = re.search(r"(?:\bnot\s+)?\w*$", part, re.IGNORECASE)
     return _after_type(typed[1], end[0]) if typed and end else None
 
 

@@ -86,8 +86,10 @@ def table_offers(known: Known, typed: str, suffix: str = "") -> tuple[Offer, ...
     """Offer tables as they can be named; `ord` also finds `bronze.orders` where `orders` alone is not unique."""
     names = [f"{name}{suffix}" for name in known.table_names()]
     wanted = typed.casefold()
-    deeper = [name for name in names if name.partition(".")[2].startswith(wanted)] if "." not in typed else []
-    return tuple(dict.fromkeys((*offers(typed, names, "table"), *(Offer(name, "table") for name in deeper))))
+    bare = {name for name in names if "." not in name}
+    behind = [(name, name.partition(".")[2]) for name in names if "." in name]
+    deeper = [name for name, last in behind if wanted and last.startswith(wanted) and last not in bare]
+    return (*offers(typed, names, "table"), *(Offer(name, "table") for name in deeper))
 
 
 def environments(known: Known, *, deployed: bool) -> list[str]:
