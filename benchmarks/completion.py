@@ -13,7 +13,9 @@ import os
 import statistics
 import sys
 import tempfile
+import types
 from collections.abc import Sequence
+from operator import methodcaller
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +53,8 @@ def declare(count: int) -> None:
     for n in range(count):
         columns: dict[str, Any] = {f"column_{i}": StringField() for i in range(COLUMNS - 2)}
         body = {"id": IntegerField(), "at": TimestampField(), **columns}
-        named = {"Meta": type("Meta", (), {"name": f"t_{n}"}), "__module__": __name__}
-        table = type(BronzeTable)(f"T{n}Bronze", (BronzeTable,), {**named, **body})
+        named = {"Meta": type("Meta", (), {"name": f"t_{n}"}), "__module__": __name__, **body}
+        table = types.new_class(f"T{n}Bronze", (BronzeTable,), exec_body=methodcaller("update", named))
         pipeline(sources={"rows": files(f"t_{n}/*.csv")}, target=table, name=f"load_{n}")(_loaded)
 
 
