@@ -145,6 +145,9 @@ class Command:
         """
         try:
             words = self._joined(_words(line), names)
+            # argparse would first miss what the option was to say.
+            if unknown := [word for word in words if self._is_unknown(word)]:
+                raise _Mistake(self._unknown(unknown[0]))
             found, surplus = self._parser.parse_known_args(words)
             if surplus:
                 raise _Mistake(self._unknown(surplus[0]))
@@ -189,6 +192,9 @@ class Command:
             return str(names[known_name(match.group(1), names, option)])
 
         return _BRACES.sub(replacement, value)
+
+    def _is_unknown(self, word: str) -> bool:
+        return word.startswith("--") and len(word) > 2 and word.partition("=")[0] not in self._flags
 
     def _unknown(self, word: str) -> str:
         flag = word.partition("=")[0]
