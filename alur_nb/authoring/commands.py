@@ -65,6 +65,14 @@ def pipeline_command() -> Command:
     command.add(
         "--resource-profile", metavar="PROFILE", takes="profile", help="a [profiles.NAME] of alur.toml"
     )
+    _add_files_options(command)
+    command.add("--preview", nargs="?", type=int, const=20, metavar="ROWS", help="preview at once")
+    command.add("--new", action="store_true", help="the form (later release)")
+    return command
+
+
+def _add_files_options(command: Command) -> None:
+    """Add the parameters of `files()`."""
     command.add(
         "--from",
         dest="from_",
@@ -103,6 +111,3 @@ def pipeline_command() -> Command:
     command.add("--on-changed", metavar="RULE", type=one_of(*get_args(sources.OnChanged)))
     command.add("--same-content", metavar="RULE", type=one_of(*get_args(sources.SameContent)))
     command.add("--reject-limit", type=float, metavar="SHARE", help="default 0.05")
-    command.add("--preview", nargs="?", type=int, const=20, metavar="ROWS", help="preview at once")
-    command.add("--new", action="store_true", help="the form (later release)")
-    return command
