@@ -130,9 +130,12 @@ def refused(text: str, message: str, columns: Mapping[str, Sequence[str]]) -> No
     found = _WORD.search(said)
     names = [part.strip("`'") for part in re.split(r"(?<=`)\.(?=`)", found[0])] if found else []
     told = f"Spark refuses the query: {said}."
-    if condition and condition[1].startswith("UNRESOLVED_COLUMN"):
+    if condition and names and condition[1].startswith("UNRESOLVED_COLUMN"):
         known = [column for each in columns.values() for column in each]
-        told = f"The query's tables have no column `{names[-1]}`{suggest(names[-1], known)}."
+        # In some places, LIMIT for one, a column that is there cannot be used.
+        is_there = names[-1].lower() in (column.lower() for column in known)
+        no_column = f"The query's tables have no column `{names[-1]}`{suggest(names[-1], known)}."
+        told = f"`{names[-1]}` cannot be used here." if is_there else no_column
     line, before = (int(position[1]), int(position[2])) if position else (1, 0)
     return NotebookError(
         told,

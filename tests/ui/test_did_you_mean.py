@@ -23,6 +23,7 @@ NAMES = [
     ("%alur_run ingest_orders ingest_ordrs", "ingest_orders"),
     ("%alur_run ingest_orders --env stagin", "staging"),
     ("%alur_export --env prodction", "production"),
+    ("%alur_export --env staging --notebook shp.ipynb", "shop.ipynb"),
     ("%alur hlp", "help"),
     ("%alur_sql select * from ordrs", "orders"),
     ("%%alur_sql\nselect * from new(ordrs)", "orders"),

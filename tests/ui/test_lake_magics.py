@@ -223,7 +223,7 @@ REFUSED = [
         "Cannot resolve function `summ`",
         "line 4, column 7",
     ),
-    ("%%alur_sql\nselect id\nfrom orders limit amount", "Spark refuses the query", "line 3"),
+    ("%%alur_sql\nselect id\nfrom orders limit amount", "`amount` cannot be used here", "line 3, column 19"),
     ("%%alur_sql\nselect id\n  frm orders", "The SQL cannot be read near `orders`", "line 3, column 7"),
     ("1\n%alur_sql -n 5 select amont from orders", "no column `amont`", "line 2, column 23"),
     ("%alur_sql select id from ordrs", "no table `ordrs`", "line 1, column 26"),
