@@ -81,6 +81,16 @@ FINE = [
     "select t.col1 from values (1) t(col1), orders",
     "select m.key from orders lateral view explode(map(id, 1)) m",
     "select pos, col from orders lateral view posexplode(tags)",
+    "select 1 from orders, orders",
+    "select o.id from (orders o join customers c using (id))",
+    "with orders as (select id as k from bronze.orders) select k from orders",
+    "select x from orders o join (values (1)) v(x)",
+    "select id from orders where id in (select id from customers where amount > 1)",
+    "select idd from range(10) r(idd), orders",
+    "select o.tags[0], o.address.city from orders o",
+    "select amount as total, total * 2 as twice, twice + 1 from orders",
+    "select upper(id) as u from orders group by u having u > 'a' order by u",
+    "select struct(c.*) from customers c",
 ]
 
 
