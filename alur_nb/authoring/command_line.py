@@ -6,11 +6,62 @@ import argparse
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn
 
 from alur_nb.runtime.errors import NotebookError, Place, suggest
 
 _BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
+
+Takes = Literal[
+    "",
+    "table",
+    "pipeline",
+    "environment",
+    "deployed environment",
+    "profile",
+    "time zone",
+    "columns",
+    "partitions",
+    "condition",
+    "csv option",
+    "landing path",
+    "folder",
+    "notebook",
+]
+"""What the values of an option name; the line editor knows where to look for each."""
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """An argparse type that takes one of its words, in any case, and suggests the nearest."""
+
+    choices: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    """Other spellings, which are taken and never offered."""
+
+    def __call__(self, word: str) -> str:
+        """Return the word as the choices spell it; what argparse shows where it is none of them is in the error."""
+        lower = word.lower()
+        if lower in self.choices or lower in self.also:
+            return lower
+        raise argparse.ArgumentTypeError(f"`{word}` is not one of {self}{suggest(lower, self.choices)}")
+
+    def __str__(self) -> str:
+        return ", ".join(self.choices)
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One option of a command, or with no flags a positional, as the line editor needs it."""
+
+    flags: tuple[str, ...]
+    help: str
+    takes: Takes
+    choices: tuple[str, ...]
+    has_value: bool
+    needs_value: bool
+    repeats: bool
 
 
 class _Mistake(Exception):
@@ -36,6 +87,7 @@ class Command:
         self._flags: dict[str, argparse.Action] = {}
         self._positional = ""
         self._usage: list[str] = []
+        self._arguments: list[Argument] = []
         self._parser = _Parser(
             prog=name,
             add_help=False,
@@ -43,9 +95,13 @@ class Command:
             formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=100),
         )
 
-    def add(self, *flags: str, expands: bool = False, **settings: Any) -> None:
-        """Add an option or a positional, with argparse's own settings."""
+    def add(self, *flags: str, expands: bool = False, takes: Takes = "", **settings: Any) -> None:
+        """Add an option or a positional, with argparse's own settings; the help names its choices by itself."""
+        choices = settings.get("type")
+        if isinstance(choices, OneOf) and flags[0].startswith("-"):
+            settings["help"] = "; ".join(filter(None, (str(choices), settings.get("help"))))
         action = self._parser.add_argument(*flags, **settings)
+        self._arguments.append(_argument(action, takes))
         # argparse puts positionals last, where nobody types them.
         self._usage.insert(len(self._usage) if action.option_strings else 0, _written(action))
         self._flags.update(dict.fromkeys(action.option_strings, action))
@@ -77,6 +133,11 @@ class Command:
         """Every option's flags, as typed."""
         return tuple(self._flags)
 
+    @property
+    def arguments(self) -> tuple[Argument, ...]:
+        """Every option and positional in the order of the help."""
+        return tuple(self._arguments)
+
     def parse(self, line: str, names: Mapping[str, object] | None = None) -> argparse.Namespace:
         """Read a line; `names` are the values for `{name}`.
 
@@ -84,6 +145,9 @@ class Command:
         """
         try:
             words = self._joined(_words(line), names)
+            # argparse would first miss what the option was to say.
+            if unknown := [word for word in words if self._is_unknown(word)]:
+                raise _Mistake(self._unknown(unknown[0]))
             found, surplus = self._parser.parse_known_args(words)
             if surplus:
                 raise _Mistake(self._unknown(surplus[0]))
@@ -129,6 +193,9 @@ class Command:
 
         return _BRACES.sub(replacement, value)
 
+    def _is_unknown(self, word: str) -> bool:
+        return word.startswith("--") and len(word) > 2 and word.partition("=")[0] not in self._flags
+
     def _unknown(self, word: str) -> str:
         flag = word.partition("=")[0]
         if flag.startswith("-"):
@@ -164,17 +231,9 @@ def named_parts(text: str) -> list[tuple[str, bool]]:
     return [part for part in [*parts, (text[position:], False)] if part[0]]
 
 
-def one_of(*choices: str) -> Any:
+def one_of(*choices: str, also: Collection[str] = ()) -> OneOf:
     """Return an argparse type that takes one of the words and suggests the nearest."""
-
-    def read(word: str) -> str:
-        if word not in choices:
-            raise argparse.ArgumentTypeError(
-                f"`{word}` is not one of {', '.join(choices)}{suggest(word, choices)}"
-            )
-        return word
-
-    return read
+    return OneOf(choices, tuple(also))
 
 
 def key_value(text: str) -> tuple[str, str]:
@@ -183,6 +242,20 @@ def key_value(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"`{text}` is not of the form name=value")
     return key, value
+
+
+def _argument(action: argparse.Action, takes: Takes) -> Argument:
+    kind = action.type
+    return Argument(
+        flags=tuple(action.option_strings),
+        help=action.help or "",
+        takes=takes,
+        choices=kind.choices if isinstance(kind, OneOf) else (),
+        has_value=action.nargs != 0,
+        needs_value=action.nargs is None,
+        # argparse names the class of "append" nowhere but in its own module.
+        repeats=action.nargs == "*" or type(action).__name__ == "_AppendAction",
+    )
 
 
 def _written(action: argparse.Action) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from alur_nb.authoring.command_line import Command, key_value, one_of
+from alur_nb.runtime import sources
 
 TABLE = "alur_table"
 PIPELINE = "alur_pipeline"
@@ -16,18 +19,23 @@ def table_command() -> Command:
         "%%alur_table orders --layer bronze --partition-by 'day(created_at)'\n"
         "order_id string not null comment 'the shop''s number', amount decimal(10,2), created_at timestamp",
     )
-    command.add("name", nargs="?", metavar="NAME", help="the table")
+    command.add("name", nargs="?", metavar="NAME", takes="table", help="the table")
     command.add("--layer", type=one_of("bronze", "silver", "gold"), help="default: bronze")
-    command.add("--primary-key", metavar="COLUMNS", help="columns, separated by commas")
+    command.add("--primary-key", metavar="COLUMNS", takes="columns", help="columns, separated by commas")
     command.add(
         "--partition-by",
         metavar="COLUMNS",
+        takes="partitions",
         help="columns or day(c), month(c), year(c), hour(c), bucket(16, c)",
     )
     command.add("--format", type=one_of("parquet", "iceberg"), help="default: by layer")
     command.add("--description", metavar="TEXT", help="what the table holds")
     command.add(
-        "--from", dest="from_", metavar="PATTERN", help="infer the columns from files (later release)"
+        "--from",
+        dest="from_",
+        metavar="PATTERN",
+        takes="landing path",
+        help="infer the columns from files (later release)",
     )
     command.add("--new", action="store_true", help="the form (later release)")
     return command
@@ -40,25 +48,55 @@ def pipeline_command() -> Command:
         "Declares a pipeline: in Python, as one SQL query, or without a body as an ingestion of files.",
         "%alur_pipeline ingest_orders --from 'orders/*.csv' --source-system shop --target OrdersBronze",
     )
-    command.add("name", nargs="?", metavar="NAME", help="the pipeline; it becomes a Python function")
-    command.add("--target", metavar="TABLE", help="the table class, or the table's name")
-    command.add("--schedule", metavar="CRON", help="six fields, '0 6 * * ? *'")
-    command.add("--timezone", metavar="ZONE", help="of the schedule, default UTC")
     command.add(
-        "--expect", action="append", default=[], metavar="SQL", help="a row rule, 'amount >= 0'; repeatable"
+        "name", nargs="?", metavar="NAME", takes="pipeline", help="the pipeline; it becomes a Python function"
     )
-    command.add("--resource-profile", metavar="PROFILE", help="a [profiles.NAME] of alur.toml")
+    command.add("--target", metavar="TABLE", takes="table", help="the table class, or the table's name")
+    command.add("--schedule", metavar="CRON", help="six fields, '0 6 * * ? *'")
+    command.add("--timezone", metavar="ZONE", takes="time zone", help="of the schedule, default UTC")
     command.add(
-        "--from", dest="from_", action="append", metavar="PATTERN", help="landing files; {name} is a name"
+        "--expect",
+        action="append",
+        default=[],
+        metavar="SQL",
+        takes="condition",
+        help="a row rule, 'amount >= 0'; repeatable",
+    )
+    command.add(
+        "--resource-profile", metavar="PROFILE", takes="profile", help="a [profiles.NAME] of alur.toml"
+    )
+    _add_files_options(command)
+    command.add("--preview", nargs="?", type=int, const=20, metavar="ROWS", help="preview at once")
+    command.add("--new", action="store_true", help="the form (later release)")
+    return command
+
+
+def _add_files_options(command: Command) -> None:
+    """Add the parameters of `files()`."""
+    command.add(
+        "--from",
+        dest="from_",
+        action="append",
+        metavar="PATTERN",
+        takes="landing path",
+        help="landing files; {name} is a name",
     )
     command.add("--source-system", metavar="NAME", help="where the files come from")
-    command.add("--contract", metavar="TABLE", help="the columns of the files, default: the target's")
-    command.add("--format", metavar="FORMAT", help="of the files: csv (default), jsonl or parquet")
+    command.add(
+        "--contract", metavar="TABLE", takes="table", help="the columns of the files, default: the target's"
+    )
+    command.add(
+        "--format",
+        metavar="FORMAT",
+        type=one_of(*sources.FORMATS, also=sources.SPELLED),
+        help="of the files, default csv",
+    )
     command.add(
         "--option",
         action="append",
         type=key_value,
         metavar="KEY=VALUE",
+        takes="csv option",
         help="Spark's CSV option; repeatable",
     )
     command.add(
@@ -68,11 +106,8 @@ def pipeline_command() -> Command:
         const=False,
         help="skip bad files, reject bad rows",
     )
-    command.add("--extra-columns", metavar="RULE", help="error or ignore")
-    command.add("--schema-mode", metavar="MODE", help="contract, evolve or rescue")
-    command.add("--on-changed", metavar="RULE", help="error, ignore or replace")
-    command.add("--same-content", metavar="RULE", help="warn or skip")
+    command.add("--extra-columns", metavar="RULE", type=one_of(*get_args(sources.ExtraColumns)))
+    command.add("--schema-mode", metavar="MODE", type=one_of(*get_args(sources.SchemaMode)))
+    command.add("--on-changed", metavar="RULE", type=one_of(*get_args(sources.OnChanged)))
+    command.add("--same-content", metavar="RULE", type=one_of(*get_args(sources.SameContent)))
     command.add("--reject-limit", type=float, metavar="SHARE", help="default 0.05")
-    command.add("--preview", nargs="?", type=int, const=20, metavar="ROWS", help="preview at once")
-    command.add("--new", action="store_true", help="the form (later release)")
-    return command

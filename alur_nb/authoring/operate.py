@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural
+from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural, suggest
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.selection import Selection, day
@@ -229,8 +229,10 @@ def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Pat
     if notebook is not None:
         path = Path(notebook).resolve()
         if not path.is_file():
+            known = [one.relative_to(settings.root).as_posix() for one in project_notebooks(settings)]
             raise SettingsError(
-                f"There is no notebook {notebook}.", fix="Give the path of a saved .ipynb file."
+                f"There is no notebook {notebook}{suggest(str(notebook), known)}.",
+                fix="Give the path of a saved .ipynb file.",
             )
         return path
     # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).

@@ -35,9 +35,9 @@ _SCALARS = {
     "date": "DateField",
     "binary": "BinaryField",
 }
-_DECIMALS = ("decimal", "dec", "numeric")
-_NESTED = ("array", "struct", "map")
-_TYPES = (*_SCALARS, *_DECIMALS, *_NESTED)
+DECIMALS = ("decimal", "dec", "numeric")
+NESTED = ("array", "struct", "map")
+TYPES = (*_SCALARS, *DECIMALS, *NESTED)
 
 # Words of other engines, and of Spark types that no lake column has, with what to write instead.
 _INSTEAD = {
@@ -184,13 +184,13 @@ class _Reader:
         word = token.text.lower()
         if word in _SCALARS:
             return _SCALARS[word], []
-        if word in _DECIMALS:
+        if word in DECIMALS:
             return "DecimalField", self.precision()
-        if word not in _NESTED:
+        if word not in NESTED:
             if word in _INSTEAD:
                 self.fail(f"`{token.text}` is not a type of the lake.", token, f"Write {_INSTEAD[word]}.")
-            known = ", ".join(_TYPES)
-            self.fail(f"Unknown type `{token.text}`{suggest(word, _TYPES)}.", token, f"Known types: {known}.")
+            known = ", ".join(TYPES)
+            self.fail(f"Unknown type `{token.text}`{suggest(word, TYPES)}.", token, f"Known types: {known}.")
         self.expect(TokenType.LT, f"`<` after `{word}`, for example {_example(word)}")
         if word == "struct":
             result: tuple[str, list[Expression]] = ("StructField", [self.members()])

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlglot
-from sqlglot import TokenType, exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
 
 from alur_nb.authoring.parse_columns import place_in_cell, tokens_of
+from alur_nb.authoring.parse_sql_columns import check_columns
 from alur_nb.runtime.errors import DeclarationError, NotebookError, NotYetSupportedError, Place, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import NewSource, TableSource
@@ -39,6 +40,7 @@ class _Reference:
     start: int
     end: int
     has_alias: bool
+    node: exp.Table
 
 
 def resolve_sql(query: str, project: Project, *, with_rejects: bool = False) -> ResolvedSql:
@@ -46,12 +48,14 @@ def resolve_sql(query: str, project: Project, *, with_rejects: bool = False) -> 
 
     `with_rejects` also knows `orders__rejects`, the rejected rows of each table.
 
-    Raises NotebookError for what is not one SELECT, and for a table that the project does not declare.
+    Raises NotebookError for what is not one SELECT, for a table that the project does not declare, and for a column
+    that the tables of a SELECT do not have, where that can be told.
     """
     statement = _one_select(query)
     references = sorted(
         _references(statement, query, _Names(project, with_rejects)), key=lambda reference: reference.start
     )
+    check_columns(statement, query, {id(one.node): one.table for one in references}, project)
     parameters = _parameters(references)
     text, position = "", 0
     for reference in references:
@@ -96,7 +100,7 @@ def _doubled(text: str) -> str:
 
 
 def _one_select(query: str) -> exp.Expr:
-    tokens_of(query)
+    tokens = tokens_of(query)
     try:
         statements = [
             statement for statement in sqlglot.parse(query, dialect="spark") if statement is not None
@@ -105,19 +109,28 @@ def _one_select(query: str) -> exp.Expr:
         raise _unreadable(query, error) from error
     except SqlglotError as error:
         raise NotebookError(f"The SQL cannot be read: {error}.", place=Place(line=2)) from error
+    if not statements:
+        raise NotebookError("The query is empty.", place=Place(line=2), fix="Write one SELECT.")
     if len(statements) != 1:
         raise NotebookError(
             f"The body holds {len(statements)} SQL statements, not one.",
-            place=Place(line=2),
+            place=place_in_cell(query, _start_of_second(tokens)),
             fix="Write one SELECT; use WITH for the steps before it.",
         )
     if not isinstance(statements[0], exp.Query):
         raise NotebookError(
             f"The body is not a SELECT but `{statements[0].key.upper()}`.",
-            place=Place(line=2),
+            place=place_in_cell(query, tokens[0].start),
             fix="Write one SELECT; the pipeline writes its result into the target.",
         )
     return statements[0]
+
+
+def _start_of_second(tokens: Sequence[Token]) -> int:
+    """Return where the statement after the first semicolon begins."""
+    ends = [index for index, token in enumerate(tokens) if token.token_type == TokenType.SEMICOLON]
+    following = (token for token in tokens[ends[0] :] if token.token_type != TokenType.SEMICOLON)
+    return next(following).start
 
 
 def _unreadable(query: str, error: ParseError) -> NotebookError:
@@ -143,7 +156,7 @@ def _references(statement: exp.Expr, query: str, names: _Names) -> Iterator[_Ref
     for node in mentions:
         yield from _reference(node, query, names)
     for column in statement.find_all(exp.Column):
-        _refuse_qualified(column, mentions)
+        _refuse_qualified(column, mentions, query)
 
 
 def _mentions(node: exp.Expr, shadowed: frozenset[str]) -> Iterator[exp.Table]:
@@ -196,7 +209,7 @@ def _plain_reference(node: exp.Table, query: str, names: _Names) -> _Reference:
     table = names.table(parts, place_in_cell(query, start))
     has_alias = node.args.get("alias") is not None
     _refuse_extras(node, table, has_alias, place_in_cell(query, start))
-    return _Reference(table, False, start, end, has_alias)
+    return _Reference(table, False, start, end, has_alias, node)
 
 
 def _new_reference(node: exp.Table, query: str, names: _Names) -> _Reference:
@@ -218,7 +231,7 @@ def _new_reference(node: exp.Table, query: str, names: _Names) -> _Reference:
     )
     has_alias = node.args.get("alias") is not None
     _refuse_extras(node, table, has_alias, place_in_cell(query, start))
-    return _Reference(table, True, start, closing + 1, has_alias)
+    return _Reference(table, True, start, closing + 1, has_alias, node)
 
 
 def _refuse_extras(node: exp.Table, table: Table, has_alias: bool, place: Place) -> None:
@@ -235,14 +248,14 @@ def _refuse_extras(node: exp.Table, table: Table, has_alias: bool, place: Place)
         )
 
 
-def _refuse_qualified(column: exp.Column, mentions: Iterable[exp.Table]) -> None:
+def _refuse_qualified(column: exp.Column, mentions: Iterable[exp.Table], query: str) -> None:
     """Refuse `bronze.orders.amount`: after the replacement the table is called `orders`."""
     wanted = (column.args["db"].name.lower(), column.table.lower()) if column.args.get("db") else None
     for node in mentions:
         if node.args.get("alias") is None and wanted == (node.db.lower(), node.name.lower()):
             raise NotebookError(
                 f"`{column.sql(dialect='spark')}` names its table with the layer.",
-                place=Place(line=2),
+                place=place_in_cell(query, column.args["db"].meta["start"]),
                 fix=f"Write {column.table}.{column.name}.",
             )
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.errors import NotebookError, Place
+from alur_nb.runtime.errors import NotebookError, Place, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import NewSource
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
@@ -106,10 +107,50 @@ def _frame(text: str, resolved: str, frames: dict[str, Any]) -> DataFrame:
         # Without a table there is nothing to put in, and braces are just braces.
         return spark.sql(resolved, **frames) if frames else spark.sql(text)
     except (AnalysisException, ParseException) as error:
-        message = str(error).strip().splitlines()[0]
-        line = re.search(r"line (\d+)", message)
-        place = Place(line=int(line[1]) + 1 if line else 2)
-        columns = "; ".join(f"{name}: {', '.join(frame.columns)}" for name, frame in frames.items())
-        raise NotebookError(
-            f"Spark refuses the query: {message}", place=place, fix=columns or None
-        ) from error
+        columns = {name: frame.columns for name, frame in frames.items()}
+        raise refused(text, str(error), columns) from error
+
+
+# `...; line 1 pos 7;` where a query is analyzed, `...(line 1, pos 7)` where it is parsed.
+_POSITION = re.compile(r"[;.]?\s*\(?line (\d+),? pos (\d+)\)?[;.]?")
+_CONDITION = re.compile(r"^\[([A-Z_.]+)\]\s*")
+_WORD = re.compile(r"`[^`]+`(?:\.`[^`]+`)*|'[^']+'")
+
+
+def refused(text: str, message: str, columns: Mapping[str, Sequence[str]]) -> NotebookError:
+    """Return Spark's refusal of a query as an error of ours, with its place in the cell.
+
+    Spark counts in the text in which the tables' names are replaced: its lines are the query's, its positions are
+    not, so that the word which the message names is looked for.
+    """
+    first = message.strip().splitlines()[0]
+    position = _POSITION.search(first)
+    condition = _CONDITION.match(first)
+    said = _CONDITION.sub("", first[: position.start()] if position else first).rstrip(".; ")
+    found = _WORD.search(said)
+    names = [part.strip("`'") for part in re.split(r"(?<=`)\.(?=`)", found[0])] if found else []
+    told = f"Spark refuses the query: {said}."
+    if condition and names and condition[1].startswith("UNRESOLVED_COLUMN"):
+        known = [column for each in columns.values() for column in each]
+        # In some places, LIMIT for one, a column that is there cannot be used.
+        is_there = names[-1].lower() in (column.lower() for column in known)
+        no_column = f"The query's tables have no column `{names[-1]}`{suggest(names[-1], known)}."
+        told = f"`{names[-1]}` cannot be used here." if is_there else no_column
+    line, before = (int(position[1]), int(position[2])) if position else (1, 0)
+    return NotebookError(
+        told,
+        place=_place(text, line, before, names),
+        fix="; ".join(f"{name}: {', '.join(each)}" for name, each in columns.items()) or None,
+    )
+
+
+def _place(text: str, line: int, before: int, names: Sequence[str]) -> Place:
+    """Return where the word stands in its line, the last time at or before the position that Spark gives."""
+    rows = text.split("\n")
+    row = rows[line - 1] if line <= len(rows) else ""
+    if not names:
+        return Place(line=line + 1)
+    word = r"\s*\.\s*".join(f"`?{re.escape(name)}`?" for name in names)
+    starts = [found.start() for found in re.finditer(rf"(?<![\w`.]){word}(?![\w`])", row, re.IGNORECASE)]
+    reached = [start for start in starts if start <= before] or starts[:1]
+    return Place(line=line + 1, column=reached[-1] + 1 if reached else None)

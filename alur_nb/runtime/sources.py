@@ -21,7 +21,7 @@ SchemaMode = Literal["contract", "evolve", "rescue"]
 
 FORMATS = ("csv", "jsonl", "parquet")
 # What people call JSON lines; a file that is one JSON array is not of this format, and says so when it is read.
-_SPELLED = {"json": "jsonl", "ndjson": "jsonl"}
+SPELLED = {"json": "jsonl", "ndjson": "jsonl"}
 
 # Spark's CSV options that may be given, by Spark's name. Spark knows some by two names.
 OPTIONS = (
@@ -263,7 +263,7 @@ def _choice(key: str, value: object, choices: tuple[str, ...]) -> str:
 
 def _format(value: object) -> str:
     chosen = "csv" if value is None else str(value).lower()
-    chosen = _SPELLED.get(chosen, chosen)
+    chosen = SPELLED.get(chosen, chosen)
     if chosen not in FORMATS:
         raise DeclarationError(
             f"files: the format {value!r} is unknown{suggest(chosen, FORMATS)}.",

@@ -15,7 +15,7 @@ def preview_command() -> Command:
         "Shows what a run of the pipeline would do, from samples; nothing is written.",
         "%alur_preview ingest_orders -n 5",
     )
-    command.add("name", metavar="NAME", expands=True, help="the pipeline")
+    command.add("name", metavar="NAME", takes="pipeline", expands=True, help="the pipeline")
     command.add(
         "-n", "--rows", type=int, default=20, metavar="ROWS", expands=True, help="rows to show, default 20"
     )
@@ -35,11 +35,18 @@ def run_command() -> Command:
         "Runs pipelines on the embedded lake; each loads only what its table has not taken in yet.",
         "%alur_run ingest_orders --downstream",
     )
-    command.add("names", nargs="*", metavar="NAME", expands=True, help="pipelines")
+    command.add("names", nargs="*", metavar="NAME", takes="pipeline", expands=True, help="pipelines")
     command.add("--all", action="store_true", help="every pipeline of the project")
     command.add("--upstream", action="store_true", help="also those that feed it")
     command.add("--downstream", action="store_true", help="also those that it feeds")
-    command.add("--env", default="local", metavar="ENV", expands=True, help="default local; AWS comes later")
+    command.add(
+        "--env",
+        default="local",
+        metavar="ENV",
+        takes="environment",
+        expands=True,
+        help="default local; AWS comes later",
+    )
     command.add("--full", action="store_true", help="load everything anew, in place of what is there")
     command.add("--drop-missing", action="store_true", help="with --full: give up rows whose file is gone")
     command.add("--retry", action="store_true", help="also the files that were skipped")
@@ -47,7 +54,15 @@ def run_command() -> Command:
         "--since", metavar="DAY", expands=True, help="files of this day and later: date in the path, or time"
     )
     command.add("--until", metavar="DAY", expands=True, help="files of this day and earlier")
-    command.add("--files", action="append", default=[], metavar="GLOB", expands=True, help="files that match")
+    command.add(
+        "--files",
+        action="append",
+        default=[],
+        metavar="GLOB",
+        takes="landing path",
+        expands=True,
+        help="files that match",
+    )
     command.add("--max-files", type=int, metavar="N", expands=True, help="the oldest N files of a source")
     command.add(
         "-p", "--parameter", action="append", type=key_value, metavar="KEY=VALUE", help="(later release)"
@@ -86,13 +101,25 @@ def export_command() -> Command:
         "%alur_export --env dev",
     )
     command.add(
-        "--env", metavar="ENV", expands=True, help="an [env.NAME] of alur.toml; default: the only one"
+        "--env",
+        metavar="ENV",
+        takes="deployed environment",
+        expands=True,
+        help="an [env.NAME] of alur.toml; default: the only one",
     )
     command.add(
-        "--out", metavar="DIR", expands=True, help="the bundle's folder, default by project and environment"
+        "--out",
+        metavar="DIR",
+        takes="folder",
+        expands=True,
+        help="the bundle's folder, default by project and environment",
     )
     command.add(
-        "--notebook", metavar="PATH", expands=True, help="where it is not clear which notebook is meant"
+        "--notebook",
+        metavar="PATH",
+        takes="notebook",
+        expands=True,
+        help="where it is not clear which notebook is meant",
     )
     command.add(
         "-p",
@@ -127,14 +154,20 @@ def later_command(name: str, summary: str) -> Command:
 _LEADING_OPTION = re.compile(r"(--out|-n|--rows)(?:\s*=\s*|\s+)(\S+)\s*")
 
 
+def query_start(line: str) -> int:
+    """Return where the query begins in a line of `%alur_sql`: behind the options, each with its value."""
+    position = 0
+    while found := _LEADING_OPTION.match(line, position):
+        position = found.end()
+    return position
+
+
 def split_sql_line(line: str) -> tuple[str, str]:
     """Split `--out df select ...` into its options and the query, whose quotes must stay as they are.
 
     Raises NotebookError for any other option.
     """
-    position = 0
-    while found := _LEADING_OPTION.match(line, position):
-        position = found.end()
+    position = query_start(line)
     query = line[position:]
     if query.startswith("-") and not query.startswith("--  ") and not query.startswith("-- "):
         sql_command().parse(query)

@@ -15,7 +15,7 @@ from alur_nb.authoring.command_line import Command
 from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import load_settings
-from alur_nb.ui import cards, declaring, operating
+from alur_nb.ui import cards, completions, declaring, operating
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
@@ -90,6 +90,7 @@ def load(shell: InteractiveShell) -> Session:
             _function(session, magic), magic_kind=magic.kind, magic_name=magic.name
         )
     cards.register(shell)
+    completions.start(session, (magic for magic in all_magics() if magic.command.name not in LATER))
     shell.input_transformers_cleanup.append(bodiless_as_line)
     session.start()
     if not is_export_mode():
@@ -102,6 +103,7 @@ def unload(shell: InteractiveShell) -> None:
     earlier = _sessions.pop(shell, None)
     if earlier is not None:
         earlier.stop()
+        completions.stop(shell)
         shell.input_transformers_cleanup.remove(bodiless_as_line)
 
 

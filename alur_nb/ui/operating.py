@@ -139,10 +139,24 @@ def sql(session: Session, line: str, body: str | None) -> QueryResult:
         in_job_group(task)
         return query(select, project, workspace, rows=options.rows)
 
-    result = in_background(session.shell, Task("query", work))
+    try:
+        result = in_background(session.shell, Task("query", work))
+    except NotebookError as error:
+        if body is None and error.place is not None:
+            error.place = _place_in_line(session.cell.source, select, error.place)
+        raise
     if options.out is not None:
         session.shell.user_ns[options.out] = result.frame
     return result
+
+
+def _place_in_line(cell: str, select: str, place: Place) -> Place | None:
+    """Return the place of an error in a query that stands behind its magic, not below it; None where it is not seen."""
+    for number, row in enumerate(cell.split("\n"), 1):
+        if row.rstrip().endswith(select.rstrip()):
+            column = None if place.column is None else row.rindex(select.rstrip()) + place.column
+            return Place(line=number, column=column)
+    return None
 
 
 def check(session: Session, line: str, body: str | None) -> CheckReport:

@@ -121,12 +121,15 @@ def test_a_table_and_its_new_batches_are_two_sources(shop: Project) -> None:
         ("selct id from orders", "`selct` (did you mean `select`?)", 2, 10),
         ("select id from orders where", "The SQL cannot be read", 2, 23),
         ("select 'open from orders", "is never closed", 2, 8),
-        ("delete from orders", "not a SELECT but `DELETE`", 2, None),
-        ("select 1; select 2", "2 SQL statements", 2, None),
+        ("select 1;\n\n-- and\nselect 2;", "2 SQL statements", 5, 1),
+        ("-- all\n  delete from orders", "not a SELECT but `DELETE`", 3, 3),
+        (";", "The query is empty", 2, None),
+        ("delete from orders", "not a SELECT but `DELETE`", 2, 1),
+        ("select 1; select 2", "2 SQL statements", 2, 11),
         ("select * from {orders}", "`{orders}` stands where a table's name", 2, 15),
         ("select * from identifier('orders')", "IDENTIFIER(...) hides", 2, 15),
         ("select * from orders tablesample (10 percent)", "needs an alias", 2, 15),
-        ("select bronze.orders.id from bronze.orders", "names its table with the layer", 2, None),
+        ("select bronze.orders.id from bronze.orders", "names its table with the layer", 2, 8),
     ],
 )
 def test_a_mistake_has_its_place_and_a_next_step(

@@ -124,6 +124,17 @@ class Kernel:
         ran.status, ran.outputs = self._replies[request], self._outputs.pop(request, [])
         return ran
 
+    def complete(self, marked: str) -> tuple[str, list[tuple[str, str]], float]:
+        """Complete at the `|`: the characters that are replaced, each match with its type, and the seconds it took."""
+        before, _, after = marked.partition("|")
+        started = time.monotonic()
+        reply = self.client.complete(before + after, len(before), reply=True, timeout=60)["content"]
+        taken = time.monotonic() - started
+        replaced = (before + after)[reply["cursor_start"] : reply["cursor_end"]]
+        assert reply["cursor_end"] == len(before)
+        typed = reply["metadata"].get("_jupyter_types_experimental", [])
+        return replaced, [(one["text"], one["type"]) for one in typed], taken
+
     def _receive(self) -> None:
         """Take one message from each channel."""
         with contextlib.suppress(queue.Empty):

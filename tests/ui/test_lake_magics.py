@@ -204,3 +204,52 @@ def test_an_export_returns_its_bundle(shop: Notebook) -> None:
     assert (bundle.path / "jobs" / "find_large.py").is_file()
     script = (bundle.path / "jobs" / "find_large.py").read_text()
     assert "from {new_orders} o join {orders} AS orders using (id)" in script
+
+
+REFUSED = [
+    (
+        "%%alur_sql\nselect amont from orders",
+        "no column `amont` (did you mean `amount`?)",
+        "line 2, column 8",
+    ),
+    (
+        "%%alur_sql --rows 5\nselect o.id,\n       o.amont\nfrom orders o",
+        "no column `amont`",
+        "line 3, column 10",
+    ),
+    ("%%alur_sql\nselect id\nfrom ordrs", "no table `ordrs` (did you mean `orders`?)", "line 3, column 6"),
+    (
+        "%%alur_sql\nselect id\nfrom orders\nwhere summ(id) > 1",
+        "Cannot resolve function `summ`",
+        "line 4, column 7",
+    ),
+    ("%%alur_sql\nselect id\nfrom orders limit amount", "`amount` cannot be used here", "line 3, column 19"),
+    ("%%alur_sql\nselect id\n  frm orders", "The SQL cannot be read near `orders`", "line 3, column 7"),
+    ("1\n%alur_sql -n 5 select amont from orders", "no column `amont`", "line 2, column 23"),
+    ("%alur_sql select id from ordrs", "no table `ordrs`", "line 1, column 26"),
+    ("%%alur_sql\nselect amont from large_orders", "no column `amont`", "line 2, column 8"),
+    (
+        "%%alur_pipeline p --target orders\nselect id,\n  amont from large_orders",
+        "no column `amont`",
+        "line 3, column 3",
+    ),
+]
+
+
+def test_a_wrong_query_is_shown_where_it_is_wrong(shop: Notebook) -> None:
+    for cell, message, place in REFUSED:
+        shop.run(cell)
+        assert isinstance(shop.error, NotebookError), cell
+        assert message in shop.error_lines[0], shop.error_lines
+        where = next(line for line in shop.error_lines if line.startswith("  where: "))
+        assert where.endswith(place), shop.error_lines
+
+
+def test_a_column_that_only_spark_misses_is_shown_in_its_line(shop: Notebook) -> None:
+    shop.ok("%%alur_table visits\nid int", "visits")
+    shop.run("%%alur_sql\nselect id,\n  v.idd\nfrom visits v")
+    assert (
+        shop.error_lines[0] == "NotebookError: The query's tables have no column `idd` (did you mean `id`?)."
+    )
+    assert shop.error_lines[1].endswith("line 3, column 3")
+    assert shop.error_lines[2:4] == ["      v.idd", "      ^"]

@@ -187,7 +187,10 @@ MISTAKES = [
         "No table `ordrs` is declared (did you mean",
     ),
     ("%%alur_pipeline daily\ndef f(): pass", "The line names `daily`, and the body declares no pipeline."),
-    (f"{INGEST} --same-content skp", "files: same_content is 'skp' (did you mean `skip`?)."),
+    (
+        f"{INGEST} --same-content skp",
+        "%alur_pipeline: --same-content: `skp` is not one of warn, skip (did you mean `skip`?).",
+    ),
     (f"{INGEST} --option nullvalu=x", "files: there is no option `nullvalu` (did you mean `nullValue`?)."),
     (f"{INGEST} --schedule '0 6 * * *'", ""),
     ("import alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField", "A: `x` is"),
