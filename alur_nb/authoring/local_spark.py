@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 
 _warming: threading.Thread | None = None
 _began: float | None = None
+_awaited = threading.Event()
 
 
 def warm_up() -> threading.Thread:
@@ -40,7 +42,11 @@ def is_warm() -> bool:
 
 
 def starting_text() -> str:
-    """Return how far Spark's start is: `starting Spark, 3 s of about 5 s`, by how long the last one took."""
+    """Return how far Spark's start is: `starting Spark, 3 s of about 5 s`, by how long the last one took.
+
+    Asked for where a cell waits: then the session is the cell's at once, and nothing is rehearsed on it.
+    """
+    _awaited.set()
     elapsed = 0.0 if _began is None else time.monotonic() - _began
     usual = _usual_seconds()
     if usual is None:
@@ -141,3 +147,20 @@ def _start() -> None:
     except AlurError as error:
         # Said again, as an error with its fix, by the first cell that needs Spark.
         log.info("Spark did not start: %s", error)
+    else:
+        # In a thread of its own: by the end of this one the session is up, which `is_warm` says.
+        threading.Thread(target=_rehearse, name="alur-rehearsal", daemon=True).start()
+
+
+def _rehearse() -> None:
+    """Preview a few rows of a made-up project: a first preview takes Java about 4 s of compiling, the next 0.7 s."""
+    if _awaited.is_set():
+        return
+    from alur_nb.authoring import first_day
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="alur-warm-up-") as folder:
+            first_day.preview(first_day.lay(Path(folder)))
+    # A courtesy: whatever stops it, a session that ends in the middle of it above all, nobody waits for it.
+    except Exception as error:  # noqa: BLE001 - nothing depends on it, and a thread's traceback would be in a cell
+        log.info("The warm-up ended early: %s", error)
