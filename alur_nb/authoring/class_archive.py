@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -200,16 +200,34 @@ def alone(archive: Archive) -> Iterator[bool]:
 
 def dump(java: JavaHome, classes: Path, class_path: str, made: Path) -> None:
     """Write the archive of the listed classes, and try it; raises OSError or subprocess.SubprocessError."""
-    program = str(java.path / "bin" / "java")
-    common = [f"-XX:SharedArchiveFile={made}", f"-Xmx{DRIVER_MEMORY}", *_NO_WORD, "-cp", class_path]
-    _run([program, "-Xshare:dump", f"-XX:SharedClassListFile={classes}", *common])
-    _run([program, "-Xshare:on", *common, "-version"])
+    list_option = f"-XX:SharedClassListFile={classes}"
+    _run(java, made, class_path, "-Xshare:dump", list_option).check_returncode()
+    if not fits(java, made, class_path):
+        raise OSError("Java does not take the archive that it wrote.")
 
 
-def _run(command: Sequence[str]) -> None:
-    subprocess.run(
-        command,
-        check=True,
+def fits(java: JavaHome, archive: Path, class_path: str) -> bool:
+    """Whether Java takes the archive with this class path; raises OSError or subprocess.SubprocessError.
+
+    Asked of a second Java, which ends at once: a running one does not tell through py4j.
+    """
+    return _run(java, archive, class_path, "-Xshare:on", "-version").returncode == 0
+
+
+def _run(
+    java: JavaHome, archive: Path, class_path: str, share: str, last: str
+) -> subprocess.CompletedProcess[bytes]:
+    options = (
+        share,
+        f"-XX:SharedArchiveFile={archive}",
+        f"-Xmx{DRIVER_MEMORY}",
+        *_NO_WORD,
+        "-cp",
+        class_path,
+    )
+    return subprocess.run(
+        [str(java.path / "bin" / "java"), *options, last],
+        check=False,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

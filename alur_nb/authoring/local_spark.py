@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import subprocess
 import tempfile
 import threading
 import time
@@ -68,11 +69,11 @@ def launched(settings: Settings, java: JavaHome) -> Iterator[Sequence[str]]:
             yield archive.options()
     _remember_seconds(time.monotonic() - began)
     if archive is not None:
-        _in_thread(_follow_up, archive)
+        _in_thread(lambda: _follow_up(archive, java))
 
 
-def _in_thread(work: Callable[[Archive], None], archive: Archive) -> None:
-    threading.Thread(target=work, args=(archive,), name="alur-archive", daemon=True).start()
+def _in_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="alur-archive", daemon=True).start()
 
 
 def _archive(java: JavaHome) -> Archive | None:
@@ -101,29 +102,27 @@ def _launcher_from(archive: Archive) -> Iterator[None]:
         os.environ.pop(name, None)
 
 
-def _follow_up(archive: Archive) -> None:
-    """Have a missing archive made, and throw one away that Java refused."""
+def _follow_up(archive: Archive, java: JavaHome) -> None:
+    """Have a missing archive made, and throw one away that Java refuses."""
     if archive.is_good:
-        if _uses_archive():
+        if _is_taken(archive, java):
             archive.used()
         else:
-            archive.refuse("Java refused it")
+            archive.refuse("Java refuses it")
     elif archive.is_worth_making:
         class_archive.make_in_background(archive)
 
 
-def _uses_archive() -> bool:
-    """Ask the running Java whether it has mapped its archive."""
+def _is_taken(archive: Archive, java: JavaHome) -> bool:
+    """Whether Java takes the archive with the class path that the driver has."""
     from py4j.protocol import Py4JError
 
     try:
-        java: Any = get_spark_session()._jvm
-        bean = java.java.lang.Class.forName("com.sun.management.HotSpotDiagnosticMXBean")
-        found = java.java.lang.management.ManagementFactory.getPlatformMXBean(bean)
-        return bool(found.getVMOption("UseSharedSpaces").getValue() == "true")
-    except (Py4JError, AlurError) as error:
-        # Not every Java can tell; then its archive may stay.
-        log.info("Java does not say whether it uses its archive: %s", error)
+        virtual_machine: Any = get_spark_session()._jvm
+        class_path = virtual_machine.java.lang.System.getProperty("java.class.path")
+        return class_archive.fits(java, archive.path, class_path)
+    except (Py4JError, AlurError, OSError, subprocess.SubprocessError) as error:
+        log.info("It is not known whether Java takes the archive of Spark's classes: %s", error)
         return True
 
 

@@ -146,9 +146,9 @@ def test_the_archives_used_last_stay_and_the_others_go_with_all_they_have(cache:
 
 def test_one_that_was_refused_is_gone_and_tried_again_after_a_day(cache: Path) -> None:
     archive = made(Archive(cache / "spark-a.jsa"))
-    archive.refuse("Java refused it")
+    archive.refuse("Java refuses it")
     assert not archive.path.exists() and not archive.is_worth_making
-    assert archive.failure.read_text() == "Java refused it\n"
+    assert archive.failure.read_text() == "Java refuses it\n"
     before = time.time() - class_archive.RETRY_SECONDS - 60
     os.utime(archive.failure, (before, before))
     assert archive.is_worth_making
@@ -182,7 +182,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Archive]:
     """The archives whose making was begun, in place of making them."""
     begun: list[Archive] = []
     monkeypatch.setattr(class_archive, "make_in_background", begun.append)
-    monkeypatch.setattr(local_spark, "_in_thread", lambda work, archive: work(archive))
+    monkeypatch.setattr(local_spark, "_in_thread", lambda work: work())
     return begun
 
 
@@ -199,7 +199,7 @@ def test_a_start_with_an_archive_says_nothing_and_leaves_the_environment_as_it_w
     cache: Path, java: JavaHome, tmp_path: Path, started: list[Archive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SPARK_LAUNCHER_OPTS", raising=False)
-    monkeypatch.setattr(local_spark, "_uses_archive", lambda: True)
+    monkeypatch.setattr(local_spark, "_is_taken", lambda archive, java: True)
     archive = local_spark._archive(java)
     assert archive is not None
     made(archive)
@@ -210,7 +210,7 @@ def test_a_start_with_an_archive_says_nothing_and_leaves_the_environment_as_it_w
     assert "SPARK_LAUNCHER_OPTS" not in os.environ
     assert started == []
     # A Java that does not take it: away with it.
-    monkeypatch.setattr(local_spark, "_uses_archive", lambda: False)
+    monkeypatch.setattr(local_spark, "_is_taken", lambda archive, java: False)
     with local_spark.launched(settings(tmp_path), java):
         pass
     assert not archive.path.exists()
@@ -220,7 +220,7 @@ def test_the_users_own_launcher_options_are_left_alone(
     cache: Path, java: JavaHome, tmp_path: Path, started: list[Archive], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SPARK_LAUNCHER_OPTS", "-Xss4m")
-    monkeypatch.setattr(local_spark, "_uses_archive", lambda: True)
+    monkeypatch.setattr(local_spark, "_is_taken", lambda archive, java: True)
     archive = local_spark._archive(java)
     assert archive is not None
     made(archive)
@@ -275,15 +275,14 @@ import sys
 from alur_nb.authoring import class_archive, local_spark
 begun = []
 class_archive.make_in_background = begun.append
-local_spark._in_thread = lambda work, archive: None
+local_spark._in_thread = lambda work: None
 local_spark.warm_up().join()
 from alur_nb.runtime.context import get_spark_session, java_home
 spark = get_spark_session()
 archive = local_spark._archive(java_home())
 before = archive.is_good
-mapped = local_spark._uses_archive()
 shared = any(str(archive.path) in line for line in open(f"/proc/{spark._jvm.java.lang.ProcessHandle.current().pid()}/maps"))
-local_spark._follow_up(archive)
+local_spark._follow_up(archive, java_home())
 print(spark.range(3).count(), before, shared, archive.is_good, len(begun), archive.path, sep="|")
 """
 
@@ -328,6 +327,10 @@ def test_a_real_java_uses_the_archive_and_starts_without_a_broken_one(cache: Pat
         "start-seconds",
     }
     assert printed(SESSION, tmp_path) == ["3", "True", "True", "True", "0", name]
+    # Opted out of: there, good, and not used.
+    (tmp_path / "alur.toml").write_text("[project]\nclass_archive = false\n")
+    assert printed(SESSION, tmp_path) == ["3", "True", "False", "True", "0", name]
+    (tmp_path / "alur.toml").unlink()
     # Cut off, and its facts written anew, so that only Java can notice.
     path.chmod(0o644)
     with path.open("r+b") as file:
@@ -340,6 +343,3 @@ def test_a_real_java_uses_the_archive_and_starts_without_a_broken_one(cache: Pat
     archive.failure.unlink()
     path.write_bytes(b"no archive at all")
     assert printed(SESSION, tmp_path) == ["3", "False", "False", "False", "1", name]
-    (tmp_path / "alur.toml").write_text("[project]\nclass_archive = false\n")
-    path.unlink()
-    assert printed(SESSION.replace("local_spark._follow_up(archive)", ""), tmp_path)[2] == "False"
