@@ -106,6 +106,8 @@ bench: venv
 	@$(BIN)/python benchmarks/small_files.py
 	@$(BIN)/python benchmarks/plan.py
 	@$(BIN)/python benchmarks/completion.py
+	@$(BIN)/python benchmarks/start.py
+	@$(BIN)/python benchmarks/cold.py
 
 # Also those that need the servers of the tests.
 bench-full: bench servers

@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 WORK = ROOT / "build" / "benchmark"
 
-Action = Callable[[], None]
+Action = Callable[[], object]
 
 
 def tell(text: str) -> None:

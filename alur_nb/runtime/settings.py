@@ -14,6 +14,8 @@ from alur_nb.runtime.errors import Place, SettingsError, suggest
 
 SETTINGS_FILE = "alur.toml"
 LOCAL = "local"
+DRIVER_MEMORY = "2g"
+"""What the laptop's Spark may take, as Java spells it."""
 DEFAULT_NOTEBOOKS = ("*.ipynb", "notebooks/*.ipynb")
 GLUE_VERSIONS = ("5.1", "5.0", "6.0")
 ENCRYPTIONS = ("aws-managed", "customer-key")
@@ -63,6 +65,8 @@ class Settings:
     default_env: str | None = None
     environments: Mapping[str, Environment] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    class_archive: bool = True
+    """Whether Spark's Java starts from an archive of its classes, which is kept in the user's cache."""
 
     def environment(self, name: str | None) -> Environment:
         """Return the named environment; without a name the only one, or the project's default.
@@ -112,7 +116,9 @@ def load_settings(start: Path | None = None) -> Settings:
         ) from error
     _refuse_unknown(document, ("project", "defaults", "env", "profiles"), "", path)
     project = document.get("project", {})
-    _refuse_unknown(project, ("name", "notebooks", "modules", "default_env"), "project", path)
+    _refuse_unknown(
+        project, ("name", "notebooks", "modules", "default_env", "class_archive"), "project", path
+    )
     return Settings(
         root=root,
         project_name=_text(project.get("name", root.name), "project.name", path),
@@ -121,6 +127,7 @@ def load_settings(start: Path | None = None) -> Settings:
         default_env=project.get("default_env"),
         environments=_environments(root, document.get("defaults", {}), document.get("env", {}), path),
         profiles=document.get("profiles", {}),
+        class_archive=_flag(project.get("class_archive", True), "project.class_archive", path),
     )
 
 
@@ -171,7 +178,7 @@ _LAPTOP_CONF = {
     "spark.ui.showConsoleProgress": "false",
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
-    "spark.driver.memory": "2g",
+    "spark.driver.memory": DRIVER_MEMORY,
     "spark.sql.shuffle.partitions": "8",
     # On a disk a look is quick, and it is the tasks that cost: 10,000 files took 0.25 s less than with 64 of them.
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
@@ -243,6 +250,12 @@ def _refuse_unknown(table: object, known: Iterable[str], name: str, path: Path) 
 def _text(value: object, key: str, path: Path) -> str:
     if not isinstance(value, str):
         raise SettingsError(f"{key} = {value!r} must be text.", place=Place(file=str(path)))
+    return value
+
+
+def _flag(value: object, key: str, path: Path) -> bool:
+    if not isinstance(value, bool):
+        raise SettingsError(f"{key} = {value!r} must be true or false.", place=Place(file=str(path)))
     return value
 
 

@@ -151,10 +151,10 @@ def _watch(task: Task[T]) -> None:
 
     Never done where the cell waits: an interrupt in the middle of a call leaves its connection to Java unusable.
     """
-    from alur_nb.authoring.local_spark import is_warm
+    from alur_nb.authoring.local_spark import is_warm, starting_text
 
     while not task.ended.is_set():
-        task.spark = _spark_tasks(task.group) if is_warm() else "starting Spark"
+        task.spark = _spark_tasks(task.group) if is_warm() else starting_text()
         task.ended.wait(TICK_SECONDS)
 
 

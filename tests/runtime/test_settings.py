@@ -67,6 +67,7 @@ def test_the_local_landing_is_relative_to_the_project(tmp_path: Path) -> None:
         ('[env.dev]\nglue_version = "4.0"\n', "glue_version = '4.0' is unknown"),
         ('[env.dev]\nencryption = "none"\n', "Use one of: aws-managed, customer-key"),
         ("[project]\nname = 3\n", "project.name = 3 must be text"),
+        ('[project]\nclass_archive = "no"\n', "project.class_archive = 'no' must be true or false"),
         ('[project]\nnotebooks = "a.ipynb"\n', "must be a list of texts"),
         ("env = 3\n", "must be a table"),
     ],

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from alur_nb.authoring import local_spark
 from alur_nb.ui import work
 from alur_nb.ui.work import Task, in_background
 from tests.ui.conftest import Notebook
@@ -55,6 +56,18 @@ def test_progress_is_one_output_and_its_last_state_stays(notebook: Notebook) -> 
     assert len({output["transient"]["display_id"] for output in published(notebook)}) == 1
     assert updates[-1]["data"]["text/plain"].startswith("count: done\n  orders: step 3\n  elapsed: ")
     assert "count: done" in updates[-1]["data"]["text/html"]
+
+
+def test_a_cell_that_waits_for_spark_says_how_far_its_start_is(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(local_spark, "is_warm", lambda: False)
+    monkeypatch.setattr(local_spark, "starting_text", lambda: "starting Spark, 3 s of about 5 s")
+    notebook.publisher.outputs.clear()
+    in_background(notebook.shell, Task("preview", lambda task: task.cancelled.wait(0.6)))
+    first, *_ = published(notebook)
+    assert "  starting Spark, 3 s of about 5 s\n" in first["data"]["text/plain"]
+    assert "starting Spark, 3 s of about 5 s" in first["data"]["text/html"]
 
 
 def test_progress_is_shown_at_most_five_times_a_second(notebook: Notebook) -> None:
