@@ -83,12 +83,14 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
             "%alur_run -p comes with a later release.",
             fix="Change the value in the cell tagged `parameters`.",
         )
-    for name in options.names:
-        session.project.pipeline(name)
+    wanted: operate.Names = builtins.all if options.all else options.names
+    names = operate.selected(
+        session.project, wanted, upstream=options.upstream, downstream=options.downstream
+    )
 
     def work(task: Task[RunReport]) -> RunReport:
         return operate.run(
-            builtins.all if options.all else options.names,
+            wanted,
             options.env,
             upstream=options.upstream,
             downstream=options.downstream,
@@ -102,11 +104,11 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
             project=session.project,
             run_id=task.group,
             cancelled=task.cancelled,
-            on_event=lambda event: task.tell(event.pipeline, f"{event.step} {event.detail}".rstrip()),
+            on_event=task.follow,
         )
 
     title = "run of all pipelines" if options.all else f"run of {', '.join(options.names)}"
-    report = in_background(session.shell, Task(title, work))
+    report = in_background(session.shell, Task(title, work, total=len(names)))
     failed = [one for one in report.runs if one.state == "failed"]
     if failed:
         # The report is what was done; the error behind it is what stops the notebook.
