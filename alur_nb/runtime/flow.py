@@ -144,7 +144,7 @@ def _check_target(made: Pipeline) -> None:
 def _check_loads(made: Pipeline) -> None:
     """Refuse two ways of loading at once, and plain reads that each run would append again."""
     has_files = any(isinstance(source, FileSource) for source in made.sources.values())
-    if has_files and LOADER in _names_in(made.function.__code__):
+    if has_files and LOADER in names_in(made.function.__code__):
         raise DeclarationError(
             f"{made.name} has files(..) among its sources and calls {LOADER}: one of the two loads the files.",
             fix=f"Give the second files(..) as a source too, or make both {LOADER} calls.",
@@ -164,28 +164,28 @@ def _check_loads(made: Pipeline) -> None:
     )
 
 
-def _names_in(code: CodeType) -> set[str]:
+def names_in(code: CodeType) -> set[str]:
     """Return every name that the code and the functions inside it mention."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return {*code.co_names, *code.co_freevars}.union(*map(_names_in, inner))
+    return {*code.co_names, *code.co_freevars}.union(*map(names_in, inner))
 
 
 def reaches_loader(function: PipelineFunction, seen: set[int] | None = None) -> bool:
     """Whether the function mentions `load_to_bronze`, itself, by another name, or in a helper that it mentions."""
     seen = set() if seen is None else seen
     seen.add(id(function))
-    names = _names_in(function.__code__)
+    names = names_in(function.__code__)
     if LOADER in names:
         return True
     for value in _globals_of(function, names):
         if getattr(value, "__name__", "") == LOADER:
             return True
-        if _is_own(value) and id(value) not in seen and reaches_loader(value, seen):
+        if is_own(value) and id(value) not in seen and reaches_loader(value, seen):
             return True
     return False
 
 
-def _is_own(value: object) -> TypeGuard[FunctionType]:
+def is_own(value: object) -> TypeGuard[FunctionType]:
     """Whether the value is a function of the project: not installed, and none of ours."""
     if not isinstance(value, FunctionType) or value.__module__.startswith("alur_nb."):
         return False

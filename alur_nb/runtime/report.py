@@ -104,6 +104,8 @@ class RunReport:
 
     run_id: str
     runs: tuple[PipelineRun, ...] = ()
+    fingerprints: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    """Pipeline -> the parts that it was made of, each with its hash; in a notebook it tells what has changed since."""
 
     @property
     def ok(self) -> bool:
