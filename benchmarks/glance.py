@@ -25,7 +25,8 @@ from alur_nb.authoring.fingerprint import fingerprint
 from alur_nb.runtime.ledger import Input
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.report import PipelineRun, RunReport
-from alur_nb.runtime.tables import TableType, table_of
+from alur_nb.runtime.sources import Source
+from alur_nb.runtime.tables import Table, TableType
 from alur_nb.runtime.workspace import open_workspace
 from alur_nb.ui.cards import to_html, to_text
 from alur_nb.ui.glance import glance
@@ -37,18 +38,20 @@ if TYPE_CHECKING:
 GOAL_SECONDS = 1.0
 
 
-def declare(count: int) -> list[TableType]:
+def declare(count: int) -> list[Table]:
     """Declare the pipelines and their tables, and return the tables."""
-    tables: list[TableType] = []
+    tables: list[Table] = []
     for number in range(count):
         columns = {"id": IntegerField(nullable=False), "note": StringField(), "__doc__": f"Table {number}."}
-        made = TableType(f"Table{number:04}Bronze", (BronzeTable,), columns)
+        made = TableType(f"Table{number:04}Bronze", (BronzeTable,), columns).__table__
         is_loading = number < count // 2
         if is_loading:
             pipeline({"rows": files(f"landing_{number:04}/*.csv")}, made, f"load_{number:04}")(_loading())
         else:
             first, second = tables[number - count // 2], tables[(number * 7) % (count // 2)]
-            sources = {"rows": new(first), "others": second} if first is not second else {"rows": new(first)}
+            sources: dict[str, Table | Source] = {"rows": new(first)}
+            if second is not first:
+                sources["others"] = second
             function = _joining() if len(sources) == 2 else _loading()
             pipeline(sources, made, f"join_{number:04}")(function)
         tables.append(made)
@@ -103,7 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tell(f"declaring {given.pipelines:,} pipelines, and noting a batch of each")
             for made in declare(given.pipelines):
                 item = Input("file", "a.csv", "1", 1, outcome="loaded", parsed=1, accepted=1)
-                note_as_loaded(ledger, table_of(made).qualified_name, [item])
+                note_as_loaded(ledger, made.qualified_name, [item])
             memory = remember(project)
             tell(f"first look, not counted: {timed(lambda: look(project, memory)):.2f} s")
             seconds = statistics.median(timed(lambda: look(project, memory)) for _ in range(given.rounds))

@@ -23,7 +23,7 @@ from alur_nb.ui.display import show
 from alur_nb.ui.glance import Glance
 from alur_nb.ui.glance_card import around_pipeline, around_table, drawn, glance_card
 from alur_nb.ui.help import Help
-from alur_nb.ui.history_card import history_card, history_plain
+from alur_nb.ui.history_card import history_card
 from alur_nb.ui.html import (
     Content,
     Html,
@@ -39,7 +39,7 @@ from alur_nb.ui.html import (
     table,
     tag,
 )
-from alur_nb.ui.plain import page
+from alur_nb.ui.plain import page, paged
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -189,12 +189,10 @@ def run_card(value: RunReport) -> Html:
     """Show a run: one row a pipeline, and below it what each has to say."""
     if not value.runs:
         return card(paragraph("Nothing was run."))
-    rows = [
-        (run.name, run.table, run.state, run.rows, run.rejected, run.files, f"{run.duration_seconds:.1f} s")
-        for run in value.runs
-    ]
-    headers = ("pipeline", "table", "state", "rows", "rejected", "files", "took")
-    return card(table("run", headers, rows), *(_run_details(run) for run in value.runs))
+    rows = [(run.name, run.table, run.state, run.rows, run.rejected, run.files) for run in value.runs]
+    headers = ("pipeline", "table", "state", "rows", "rejected", "files")
+    told = (_run_details(run) for run in value.runs)
+    return card(table("run", headers, rows), *told, paragraph(value.elapsed_text))
 
 
 def _run_details(run: PipelineRun) -> Html | None:
@@ -282,10 +280,14 @@ TEXTS: dict[type, Callable[[Any], str]] = {
     Table: table_plain,
     TableType: table_class_plain,
     Pipeline: pipeline_plain,
-    History: history_plain,
-    RunReport: str,
+    History: paged,
+    RunReport: paged,
+    Declaration: paged,
 }
-LATE_TEXTS = (("alur_nb.authoring.preview_facts", "Preview"),)
+LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
+    ("alur_nb.authoring.preview_facts", "Preview"): str,
+    ("alur_nb.authoring.operate", "CheckReport"): paged,
+}
 
 
 def to_html(value: object) -> Html | None:
@@ -306,7 +308,7 @@ def to_html(value: object) -> Html | None:
 def to_text(value: object) -> str:
     """Return an object's plain text."""
     kind = type(value)
-    make = TEXTS.get(kind, str)
+    make = TEXTS.get(kind) or LATE_TEXTS.get((kind.__module__, kind.__qualname__), str)
     try:
         return "\n".join([*_since(value), make(value)])
     # As above: a class that declares no table is shown as Python shows it.

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from alur_nb.authoring.history import BatchLine, History
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import Content, Html, card, paragraph, strong, table, tag
-from alur_nb.ui.plain import page
 
 _HEADERS = ("batch", "state", "rows", "rejected", "checks", "took", "when (UTC)", "pipeline", "what")
 _BAR, _SPACE, _HEIGHT, _FOOT = 18, 6, 72, 14
@@ -30,11 +29,6 @@ def history_card(value: History) -> Html:
         ]
         parts.append(paragraph(f"{len(lines) - len(shown):,} older") if len(lines) > len(shown) else None)
     return card(*parts)
-
-
-def history_plain(value: History) -> str:
-    """Return the batches as text of at most 100 columns."""
-    return page(str(value).splitlines())
 
 
 def _row(line: BatchLine) -> tuple[Content, ...]:

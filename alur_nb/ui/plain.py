@@ -16,6 +16,11 @@ def page(lines: Iterable[str]) -> str:
     return "\n".join(wrapped for line in lines for wrapped in _wrapped(line))
 
 
+def paged(value: object) -> str:
+    """Return an object's own text on a page."""
+    return page(str(value).splitlines())
+
+
 def _wrapped(line: str) -> list[str]:
     if len(line) <= COLUMNS:
         return [line]
