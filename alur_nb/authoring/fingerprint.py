@@ -5,25 +5,29 @@ Of live objects, not of source text: a comment changes nothing, and a name that 
 
 from __future__ import annotations
 
+import contextlib
+import dis
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, time, timedelta
 from decimal import Decimal
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
-from alur_nb.runtime.flow import Pipeline, is_own, names_in
+from alur_nb.runtime.flow import Pipeline, is_own
 from alur_nb.runtime.tables import Table, TableType
 
 Parts = Mapping[str, str]
 """`pipeline NAME`, `table layer.name`, and the notebook's names that it uses -> a hash that holds in this process."""
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None), date, time, timedelta, Decimal)
+_LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
+_LARGE = 1_000
 
 
 def fingerprint(pipeline: Pipeline) -> dict[str, str]:
     """Return the parts of a pipeline: itself, its tables, the helpers and values that its functions reach."""
-    functions = [pipeline.function, *_own_checks(pipeline)]
+    functions = [one for one in (pipeline.function, *_own_checks(pipeline)) if isinstance(one, FunctionType)]
     parts = {
         f"pipeline {pipeline.name}": _hash(
             *map(_code_text, functions),
@@ -77,7 +81,7 @@ def _source_text(source: Any) -> str:
     return " ".join([contract, *plain, str(dict(source.options))])
 
 
-def _reached(functions: list[Any]) -> dict[str, object]:
+def _reached(functions: Sequence[FunctionType]) -> dict[str, object]:
     """Return the notebook's names that the functions use, through its own helpers and classes."""
     found: dict[str, object] = {}
     waiting, seen = list(functions), set[int]()
@@ -86,15 +90,29 @@ def _reached(functions: list[Any]) -> dict[str, object]:
         if id(function) in seen:
             continue
         seen.add(id(function))
-        for name in sorted(names_in(function.__code__) & function.__globals__.keys()):
-            value = function.__globals__[name]
-            if isinstance(value, TableType | Pipeline | ModuleType) or name.startswith("_"):
-                continue
-            if isinstance(value, FunctionType) and not is_own(value):
+        for name, value in _used(function):
+            is_installed = isinstance(value, FunctionType) and not is_own(value)
+            if is_installed or isinstance(value, TableType | Pipeline | ModuleType):
                 continue
             found[name] = value
             waiting += [one for one in _functions_of(value) if is_own(one)]
     return found
+
+
+def _used(function: FunctionType) -> Iterator[tuple[str, object]]:
+    """Yield the names of the module, and those of a function around it, that a function uses."""
+    for name in sorted(_globals_in(function.__code__) & function.__globals__.keys()):
+        yield name, function.__globals__[name]
+    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=False):
+        with contextlib.suppress(ValueError):  # the function around it has not bound it yet
+            yield name, cell.cell_contents
+
+
+def _globals_in(code: CodeType) -> set[str]:
+    inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
+    # Not co_names: that has every attribute too, and `frame.count` is not the notebook's `count`.
+    own = {one.argval for one in dis.get_instructions(code) if one.opname in _LOADS}
+    return own.union(*map(_globals_in, inner))
 
 
 def _functions_of(value: object) -> list[FunctionType]:
@@ -102,15 +120,17 @@ def _functions_of(value: object) -> list[FunctionType]:
     return [one for one in members if isinstance(one, FunctionType)]
 
 
-def _value_text(value: object) -> str:
-    """Return a value as text; of what is no plain value only its type is told, since its text may cost anything."""
+def _value_text(value: object, depth: int = 6) -> str:
+    """Return a value as text; of what is no plain value, or a large one, only its type and size are told."""
     if isinstance(value, _PLAIN):
         return repr(value)
+    if isinstance(value, list | tuple | set | frozenset | dict) and (len(value) > _LARGE or not depth):
+        return f"{type(value).__name__} of {len(value)}"
     if isinstance(value, list | tuple | set | frozenset):
-        inner = [_value_text(item) for item in value]
+        inner = [_value_text(item, depth - 1) for item in value]
         return f"{type(value).__name__} {sorted(inner) if isinstance(value, set | frozenset) else inner}"
     if isinstance(value, dict):
-        return f"dict {[(_value_text(key), _value_text(item)) for key, item in value.items()]}"
+        return f"dict {[(_value_text(key), _value_text(item, depth - 1)) for key, item in value.items()]}"
     functions = _functions_of(value)
     return "".join(map(_code_text, functions)) if functions else type(value).__qualname__
 

@@ -144,7 +144,7 @@ def _check_target(made: Pipeline) -> None:
 def _check_loads(made: Pipeline) -> None:
     """Refuse two ways of loading at once, and plain reads that each run would append again."""
     has_files = any(isinstance(source, FileSource) for source in made.sources.values())
-    if has_files and LOADER in names_in(made.function.__code__):
+    if has_files and LOADER in _names_in(made.function.__code__):
         raise DeclarationError(
             f"{made.name} has files(..) among its sources and calls {LOADER}: one of the two loads the files.",
             fix=f"Give the second files(..) as a source too, or make both {LOADER} calls.",
@@ -164,17 +164,17 @@ def _check_loads(made: Pipeline) -> None:
     )
 
 
-def names_in(code: CodeType) -> set[str]:
+def _names_in(code: CodeType) -> set[str]:
     """Return every name that the code and the functions inside it mention."""
     inner = (constant for constant in code.co_consts if isinstance(constant, CodeType))
-    return {*code.co_names, *code.co_freevars}.union(*map(names_in, inner))
+    return {*code.co_names, *code.co_freevars}.union(*map(_names_in, inner))
 
 
 def reaches_loader(function: PipelineFunction, seen: set[int] | None = None) -> bool:
     """Whether the function mentions `load_to_bronze`, itself, by another name, or in a helper that it mentions."""
     seen = set() if seen is None else seen
     seen.add(id(function))
-    names = names_in(function.__code__)
+    names = _names_in(function.__code__)
     if LOADER in names:
         return True
     for value in _globals_of(function, names):

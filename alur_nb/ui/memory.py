@@ -26,6 +26,7 @@ class _Seen:
 
     state: str
     parts: Parts
+    """Empty where it was never begun: then nothing can be stale."""
 
 
 class Memory:
@@ -38,7 +39,9 @@ class Memory:
     def note(self, value: object) -> None:
         """Remember a preview or a run; any other value is none of ours."""
         for name, what, state, parts in _outcomes(value):
-            self._seen[name, what] = _Seen(state, parts)
+            earlier = self._seen.get((name, what))
+            begun = state not in _NOT_BEGUN
+            self._seen[name, what] = _Seen(state, parts if begun else earlier.parts if earlier else {})
 
     def bound(self, source: str, cell: str) -> None:
         """Remember which names a cell bound; what is not Python binds none."""
@@ -55,13 +58,12 @@ class Memory:
 
     def stale(self, pipeline: Pipeline, project: Project) -> tuple[str, ...]:
         """Return in words what has changed since the pipeline's last preview and since its last run."""
-        last = {what: seen for what in _WHATS if (seen := self._seen.get((pipeline.name, what)))}
+        seen = {what: self._seen.get((pipeline.name, what)) for what in _WHATS}
+        last = {what: one.parts for what, one in seen.items() if one is not None and one.parts}
         if not last:
             return ()
         current = fingerprint(pipeline)
-        since: dict[str, tuple[str, ...]] = {
-            what: changed(seen.parts, current) for what, seen in last.items()
-        }
+        since: dict[str, tuple[str, ...]] = {what: changed(parts, current) for what, parts in last.items()}
         if len(since) == 2 and len(set(since.values())) == 1:
             since = {"preview and its last run": since["preview"]}
         return tuple(
@@ -74,7 +76,9 @@ class Memory:
         """Return in words what has changed since this preview or this run was made."""
         known = project.pipelines
         found = []
-        for name, what, _, parts in _outcomes(value):
+        for name, what, state, parts in _outcomes(value):
+            if state in _NOT_BEGUN:
+                continue
             differing = changed(parts, fingerprint(known[name])) if name in known else ()
             if parts and differing:
                 found.append(
@@ -94,6 +98,7 @@ class Memory:
         return ", ".join(named)
 
 
+_NOT_BEGUN = ("skipped", "cancelled")
 _WHATS: tuple[What, ...] = ("preview", "run")
 
 

@@ -91,6 +91,20 @@ def test_a_name_that_is_bound_to_something_else_is_a_change(name: str, value: ob
     assert name in changed(parts(), parts({name: value}))
 
 
+def test_values_are_told_as_far_as_it_costs_little() -> None:
+    ring: list[object] = []
+    ring.append(ring)
+    large = list(range(100_000))
+    assert changed(parts({"LIMITS": ring}), parts({"LIMITS": ring})) == ()
+    assert changed(parts({"LIMITS": large}), parts({"LIMITS": large[::-1]})) == ()
+    assert changed(parts({"LIMITS": large}), parts({"LIMITS": large[1:]})) == ("LIMITS",)
+    assert changed(parts({"LIMITS": {1: object()}}), parts({"LIMITS": {1: object()}})) == ()
+
+
+def test_an_attribute_is_not_the_name_of_the_notebook() -> None:
+    assert "limit" not in parts({"limit": 3})
+
+
 def test_what_does_not_matter_is_no_change() -> None:
     assert changed(parts(), parts({"LIMITS": {"eu": [1, 2]}})) == ()
     assert changed(parts(), parts(comment="# a comment\n", unused="last()")) == ()
