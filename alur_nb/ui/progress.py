@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import Html, card, items, joined, meter, paragraph
+from alur_nb.ui.plain import page
 
 if TYPE_CHECKING:
     from alur_nb.runtime.calling import Event
@@ -125,9 +126,7 @@ class Shown:
 
     def text(self, elapsed_seconds: float) -> str:
         """Return the state as plain text; its last line is the only one with a time."""
-        return "\n".join(
-            [self.head, *(f"  {line}" for line in self.lines), f"  {elapsed_text(elapsed_seconds)}"]
-        )
+        return page([self.head, *(f"  {line}" for line in self.lines), f"  {elapsed_text(elapsed_seconds)}"])
 
     def html(self, elapsed_seconds: float) -> Html:
         """Return the same words, with a bar where there is something to measure."""

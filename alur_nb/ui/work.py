@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from alur_nb.ui.display import Live
 from alur_nb.ui.errors import render_as
+from alur_nb.ui.plain import page
 from alur_nb.ui.progress import Pace, Part, Shown, SparkNow, elapsed_text
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ TICK_SECONDS = 0.2
 """Five updates a second at most."""
 FIRST_SIGN_SECONDS = 0.2
 CANCEL_SECONDS = 5.0
+_LATEST_JOBS = 16
 CLOCK_SECONDS = 1.0
 """How often the elapsed time alone is shown."""
 
@@ -177,7 +179,7 @@ class _Progress:
         if is_last:
             lines.append(f"{shown.head}, {elapsed_text(now - self._begin)}")
         if lines:
-            self._live.add("\n".join(lines))
+            self._live.add(page(lines))
 
 
 def _watch(task: Task[T]) -> None:
@@ -199,7 +201,8 @@ def _spark_tasks(group: str) -> SparkNow | str:
         context = sys.modules["pyspark"].SparkContext._active_spark_context
         tracker = context.statusTracker()
         known = sorted(tracker.getJobIdsForGroup(group))
-        jobs = {number: tracker.getJobInfo(number) for number in known}
+        # Those that run are among the latest; to ask for each of a long run's jobs would take longer than a tick.
+        jobs = {number: tracker.getJobInfo(number) for number in known[-_LATEST_JOBS:]}
         running = {number: job for number, job in jobs.items() if job and job.status == "RUNNING"}
         stages = {stage for job in running.values() for stage in job.stageIds}
         infos = [info for info in map(tracker.getStageInfo, sorted(stages)) if info]

@@ -94,6 +94,12 @@ def test_the_words_and_the_bars_say_the_same() -> None:
     assert all(line.strip().replace("<b>", "&lt;b&gt;") in html for line in shown.text(3.21).splitlines())
 
 
+def test_a_head_with_many_names_fits_a_page() -> None:
+    text = Shown(f"run of {', '.join(f'pipeline_{n}' for n in range(30))}: done").text(1)
+    assert max(map(len, text.splitlines())) <= 100
+    assert "pipeline_29: done" in text
+
+
 def test_of_many_parts_the_latest_are_shown_and_the_others_counted() -> None:
     shown = Shown("run: done", tuple(f"p{n}: ended" for n in range(500)), 500, 500)
     lines = shown.text(1).splitlines()
