@@ -53,6 +53,11 @@ class Task(Generic[T]):
     result: T | None = None
     error: BaseException | None = None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether one of its parts has ended as failed, of which the work's own report tells."""
+        return any(part.step == "ended" and part.detail == "failed" for part in self.parts.values())
+
     def tell(self, subject: str, step: str) -> None:
         """Note where a part of the work is; may be called from any thread."""
         self._note(subject, Part(step))
@@ -98,7 +103,7 @@ def in_background(shell: InteractiveShell, task: Task[T]) -> T:
     if task.error is not None:
         progress.show(state="failed")
         raise task.error
-    progress.show(state="done")
+    progress.show(state="failed" if task.has_failed else "done")
     return task.result  # type: ignore[return-value] # without an error the work has returned
 
 
@@ -119,7 +124,10 @@ def _cancel(task: Task[Any]) -> bool:
     """Stop the work and its Spark jobs; whether it has ended in time."""
     task.cancelled.set()
     _start("alur-cancel", lambda: _cancel_jobs(task))
-    return task.ended.wait(CANCEL_SECONDS)
+    # Whoever interrupts once more is done waiting; the work is being stopped already.
+    with contextlib.suppress(KeyboardInterrupt):
+        return task.ended.wait(CANCEL_SECONDS)
+    return task.ended.is_set()
 
 
 def _cancel_jobs(task: Task[Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _thread
 import re
+import signal
 import sys
 import threading
 import time
@@ -190,6 +191,32 @@ def test_jobs_that_come_after_the_cell_has_ended_are_cancelled_too(
     time.sleep(0.5)
     release.set()
     assert groups
+
+
+def test_a_second_interrupt_ends_the_wait_and_not_in_a_traceback(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", _pyspark(lambda group: None))
+    release = threading.Event()
+    main = threading.main_thread().ident
+    assert main is not None
+    for seconds in (0.3, 0.8):
+        # A real signal: `interrupt_main` wakes no wait.
+        threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        in_background(notebook.shell, Task("export", lambda task: release.wait(10)))
+    release.set()
+    assert time.monotonic() - begin < work.CANCEL_SECONDS
+    (line,) = caught.value._render_traceback_()  # type: ignore[attr-defined]
+    assert line.startswith("cancelled: export; it ends in the background")
+
+
+def test_a_part_that_failed_is_in_the_head(notebook: Notebook) -> None:
+    notebook.publisher.outputs.clear()
+    event = Event("orders", "ended", "failed")
+    in_background(notebook.shell, Task("run", lambda task: task.follow(event)))
+    assert published(notebook)[-1]["data"]["text/plain"].startswith("run: failed\n  orders: ended: failed\n")
 
 
 def test_work_that_cannot_be_stopped_is_said(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
