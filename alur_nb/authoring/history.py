@@ -60,10 +60,17 @@ class BatchLine:
             "duration_seconds": self.duration_seconds,
         }
 
+    @property
+    def checks_text(self) -> str:
+        """How many checks it was judged by, and how many of them failed; an empty text without checks."""
+        failed = sum(not check.get("passed", True) for check in self.batch.checks)
+        total = plural(len(self.batch.checks), "check")
+        return f"{failed:,} of {total} failed" if failed else f"{total} passed" if self.batch.checks else ""
+
     def lines(self) -> list[str]:
         """Return the batch as its line, and what else is to be said of it below."""
         batch, counts = self.batch, self.batch.counts
-        begun = batch.times.get("planned", "")[:19].replace("T", " ")
+        begun = batch.times.get("planned", "")[:19].replace("T", " ") + " UTC"
         parts = [f"{batch.id}  {self.state:<11}  {begun}", batch.pipeline]
         if self.duration_seconds is not None:
             parts.append(f"{self.duration_seconds:.1f} s")
@@ -75,6 +82,12 @@ class BatchLine:
             if counts.get(name):
                 what = f"{counts[name]:,} {word}" if word else f"{plural(counts[name], 'file')} skipped"
                 parts.append(what)
+        parts += [self.checks_text] if self.checks_text else []
+        return [", ".join(parts), *self.below()]
+
+    def below(self) -> list[str]:
+        """Return what is to be said below its line: why it ended as it did, and what took whose place."""
+        batch = self.batch
         below = [f"    {line}" for line in (batch.reason or "").splitlines()]
         failed = [check for check in batch.checks if not check.get("passed", True)]
         below += [f"    check {check['name']}: {check['message']}" for check in failed if not batch.reason]
@@ -82,7 +95,7 @@ class BatchLine:
             below.append(f"    in place of {', '.join(batch.supersedes)}")
         if self.superseded_by:
             below.append(f"    batch {self.superseded_by} has taken its place")
-        return [", ".join(parts), *below]
+        return below
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,12 @@ import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.fingerprint import fingerprint
 from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural, suggest
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
@@ -113,7 +114,9 @@ def run(
         )
     place = workspace or open_workspace()
     names = selected(known, name, upstream=upstream, downstream=downstream)
-    return run_pipelines(
+    declared = known.pipelines
+    fingerprints = {one: fingerprint(declared[one]) for one in names}
+    report = run_pipelines(
         place,
         known,
         names,
@@ -122,6 +125,7 @@ def run(
         on_event=on_event,
         selection=selection,
     )
+    return replace(report, fingerprints=fingerprints)
 
 
 def replay(
@@ -185,9 +189,11 @@ def preview(
     from alur_nb.authoring import preview as previewing
 
     known = project or current_project()
-    return previewing.preview(
+    parts = fingerprint(known.pipeline(name))
+    found = previewing.preview(
         workspace or open_workspace(), known, name, rows=rows, sample_rows=sample_rows, files=files
     )
+    return replace(found, fingerprint=parts)
 
 
 def check(*, project: Project | None = None) -> CheckReport:

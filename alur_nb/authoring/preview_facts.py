@@ -188,10 +188,14 @@ class Preview:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was not seen."""
+    fingerprint: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The parts that the pipeline was made of, each with its hash; in a notebook it tells what has changed since."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold, keys in the order of the fields."""
         plain: dict[str, Any] = to_json(self)
+        # It holds in this process alone.
+        del plain["fingerprint"]
         for source, given in zip(plain["sources"], self.sources, strict=True):
             if given.sampled is not None:
                 source["sampled"]["estimated_rows"] = given.sampled.estimated_rows

@@ -29,11 +29,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A step of a run, for progress: `started`, `planned`, `staged`, `published` or `ended`."""
+    """A step of a run, for progress: `started`, `planned`, `read`, `staged`, `published` or `ended`.
+
+    The numbers are the pipeline's totals so far; None is what this step does not tell.
+    """
 
     pipeline: str
     step: str
     detail: str = ""
+    files_found: int | None = None
+    """The new files of all sources that are planned."""
+    files_done: int | None = None
+    """Those of them whose rows are staged."""
+    bytes_found: int | None = None
+    rows: int | None = None
+    """Accepted rows; from `published` on the rows that were published."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +90,14 @@ def call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | N
         _refuse_missing(run, batch, [*inputs, *_file_inputs(plans.values())])
     if inputs:
         batch.plan(inputs)
-    run.tell(Event(pipeline.name, "planned", _planned_text(plans, inputs)))
+    _tell_planned(run, pipeline, list(plans.values()), _planned_text(plans, inputs))
     # Not before: where nothing is new, Spark is not even started.
     run.engine.begin(run.run_id, f"alur {pipeline.name}")
     run.refuse_cancelled()
-    frames = {parameter: batch.stage_source(plan) for parameter, plan in plans.items()}
+    frames: dict[str, DataFrame] = {}
+    for parameter, plan in plans.items():
+        frames[parameter] = batch.stage_source(plan)
+        _tell_read(run, pipeline, batch, list(plans.values()))
     for parameter, source in pipeline.sources.items():
         if isinstance(source, NewSource | TableSource):
             table = source.table
@@ -165,7 +178,26 @@ def _staged_call(run: RunContext, pipeline: Pipeline, batch: OpenBatch, call: Lo
         selection=run.selection,
         superseded=batch.replaced,
     )
-    return batch.stage_source(plan, exclude=call.exclude_metadata, custom=call.custom_metadata)
+    plans = [*(stage.plan for stage in batch.stages), plan]
+    _tell_planned(run, pipeline, plans, plural(len(plan.new), "new file"))
+    frame = batch.stage_source(plan, exclude=call.exclude_metadata, custom=call.custom_metadata)
+    _tell_read(run, pipeline, batch, plans)
+    return frame
+
+
+def _tell_planned(run: RunContext, pipeline: Pipeline, plans: Sequence[SourcePlan], detail: str) -> None:
+    """Tell what is found; a pipeline that reads no files tells no number of them."""
+    files = sum(len(plan.new) for plan in plans) if plans else None
+    size = sum(plan.bytes for plan in plans) if plans else None
+    run.tell(Event(pipeline.name, "planned", detail, files_found=files, bytes_found=size))
+
+
+def _tell_read(run: RunContext, pipeline: Pipeline, batch: OpenBatch, plans: Sequence[SourcePlan]) -> None:
+    """Tell how many of the planned files are staged by now, and the rows that they gave."""
+    found, done = sum(len(plan.new) for plan in plans), sum(len(stage.plan.new) for stage in batch.stages)
+    rows = sum(stage.accepted for stage in batch.stages)
+    detail = f"{done:,} of {plural(found, 'file')}, {plural(rows, 'row')}"
+    run.tell(Event(pipeline.name, "read", detail, files_found=found, files_done=done, rows=rows))
 
 
 def _refuse_missing(run: RunContext, batch: OpenBatch, taken: Sequence[Input]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import graphlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 from alur_nb.runtime.errors import DeclarationError
 
@@ -36,14 +36,7 @@ def ordered(names: Collection[str], edges: Collection[tuple[str, str]]) -> tuple
 
 def reached(start: str, edges: Edges) -> set[str]:
     """Return what can be reached from a name along the edges, itself only through a cycle."""
-    found: set[str] = set()
-    waiting = [start]
-    while waiting:
-        name = waiting.pop()
-        fresh = {end for begin, end in edges if begin == name} - found
-        found |= fresh
-        waiting += fresh
-    return found
+    return _reached([start], _ends(edges))
 
 
 def cycle(names: Collection[str], edges: Collection[tuple[str, str]]) -> tuple[str, ...]:
@@ -59,6 +52,24 @@ def cycle(names: Collection[str], edges: Collection[tuple[str, str]]) -> tuple[s
 
 def _feeds(names: Collection[str], edges: Collection[tuple[str, str]]) -> dict[str, set[str]]:
     """Return who feeds each of the names, and each of those that feed them from further up."""
-    back = [(reader, writer) for writer, reader in edges]
-    needed = set(names).union(*(reached(name, back) for name in names))
-    return {name: {writer for writer, reader in edges if reader == name} for name in sorted(needed)}
+    writers = _ends((reader, writer) for writer, reader in edges)
+    needed = set(names) | _reached(names, writers)
+    return {name: writers.get(name, set()) for name in sorted(needed)}
+
+
+def _ends(edges: Edges) -> dict[str, set[str]]:
+    """Return the edges by where they begin."""
+    found: dict[str, set[str]] = {}
+    for begin, end in edges:
+        found.setdefault(begin, set()).add(end)
+    return found
+
+
+def _reached(starts: Iterable[str], ends: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    waiting = list(starts)
+    while waiting:
+        fresh = ends.get(waiting.pop(), set()) - found
+        found |= fresh
+        waiting += fresh
+    return found

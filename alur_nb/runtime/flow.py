@@ -180,12 +180,12 @@ def reaches_loader(function: PipelineFunction, seen: set[int] | None = None) -> 
     for value in _globals_of(function, names):
         if getattr(value, "__name__", "") == LOADER:
             return True
-        if _is_own(value) and id(value) not in seen and reaches_loader(value, seen):
+        if is_own(value) and id(value) not in seen and reaches_loader(value, seen):
             return True
     return False
 
 
-def _is_own(value: object) -> TypeGuard[FunctionType]:
+def is_own(value: object) -> TypeGuard[FunctionType]:
     """Whether the value is a function of the project: not installed, and none of ours."""
     if not isinstance(value, FunctionType) or value.__module__.startswith("alur_nb."):
         return False

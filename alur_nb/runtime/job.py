@@ -76,7 +76,8 @@ def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
 
 
 def _log_event(event: Event) -> None:
-    _log("event", **asdict(event))
+    # What a step does not tell is left out of its line.
+    _log("event", **{name: value for name, value in asdict(event).items() if value is not None})
 
 
 def _log(what: str, **fields: object) -> None:

@@ -129,6 +129,11 @@ class Project:
         finally:
             self._active.pop()
 
+    def origins(self) -> Mapping[str, Origin]:
+        """Return where everything is declared, by `table layer.name` and `pipeline name`; the latest where in several."""
+        found = [*self._latest("table"), *self._latest("pipeline")]
+        return {f"{declared.kind} {declared.name}": declared.origin for declared in found}
+
     def retract(self, origin: Origin) -> None:
         """Forget everything that the origin declared; what it had replaced counts again."""
         with self._lock:
@@ -193,11 +198,14 @@ class Project:
     def edges(self) -> tuple[tuple[str, str], ...]:
         """Return which pipeline feeds which: (writes the table, reads the table), in alphabetical order."""
         known = self.pipelines
+        readers: dict[str, list[str]] = {}
+        for reader in known.values():
+            for table in reader.upstream_tables:
+                readers.setdefault(table, []).append(reader.name)
         return tuple(
-            (writer.name, reader.name)
+            (writer.name, reader)
             for writer in known.values()
-            for reader in known.values()
-            if writer.target.qualified_name in reader.upstream_tables
+            for reader in readers.get(writer.target.qualified_name, ())
         )
 
     def upstream(self, name: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from alur_nb.runtime.quality import CheckResult
 RunState = Literal["loaded", "nothing new", "failed", "skipped", "cancelled"]
 
 _EXAMPLES_SHOWN = 3
+_SLOWEST_SHOWN = 2
 _SIGNS = {"loaded": "+", "nothing new": "=", "failed": "x", "skipped": "-", "cancelled": "!"}
 
 
@@ -84,7 +85,7 @@ class PipelineRun:
             head += f", {plural(self.rejected, 'row')} rejected" if self.rejected else ""
             head += f", batch {self.batch_id}"
             head += f" in place of {', '.join(self.supersedes)}" if self.supersedes else ""
-        lines = [f"{head} ({self.duration_seconds:.1f} s)"]
+        lines = [head]
         lines += [f"    rejected {count:,}: {reason}" for reason, count in self.reject_reasons.items()]
         lines += [f"    skipped {text}" for text in self.skipped_files]
         for check in self.checks:
@@ -104,11 +105,21 @@ class RunReport:
 
     run_id: str
     runs: tuple[PipelineRun, ...] = ()
+    fingerprints: Mapping[str, Mapping[str, str]] = field(default_factory=dict, compare=False)
+    """Pipeline -> the parts that it was made of, each with its hash; in a notebook it tells what has changed since."""
 
     @property
     def ok(self) -> bool:
         """Whether no pipeline failed, was skipped for a failure, or was cancelled."""
         return all(run.state in ("loaded", "nothing new") for run in self.runs)
+
+    @property
+    def elapsed_text(self) -> str:
+        """How long it took, in the one line of the report that no other run of the same work gives again."""
+        text = f"elapsed: {sum(run.duration_seconds for run in self.runs):.1f} s"
+        slowest = sorted(self.runs, key=lambda run: run.duration_seconds, reverse=True)[:_SLOWEST_SHOWN]
+        each = ", ".join(f"{run.name} {run.duration_seconds:.1f} s" for run in slowest)
+        return f"{text}, the longest: {each}" if len(self.runs) > 1 else text
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -117,7 +128,7 @@ class RunReport:
     def __str__(self) -> str:
         if not self.runs:
             return "Nothing was run."
-        return "\n".join(line for run in self.runs for line in run.lines())
+        return "\n".join([*(line for run in self.runs for line in run.lines()), self.elapsed_text])
 
     def __repr__(self) -> str:
         return str(self)

@@ -84,8 +84,15 @@ def run_pipelines(
             done[name] = PipelineRun(name, pipeline.target.qualified_name, "skipped", warnings=(note,))
         else:
             done[name] = _run_timed(run, pipeline)
-        run.tell(Event(name, "ended", done[name].state))
+        run.tell(_ended(done[name]))
     return RunReport(run.run_id, tuple(done.values()))
+
+
+def _ended(one: PipelineRun) -> Event:
+    files = one.files if one.state == "loaded" else None
+    return Event(
+        one.name, "ended", one.state, files_done=files, rows=one.rows if one.state == "loaded" else None
+    )
 
 
 def _run_timed(run: RunContext, pipeline: Pipeline) -> PipelineRun:
@@ -135,7 +142,7 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
             batch.abort(error)
             raise
         publish.finish(workspace, table, sealed.id)
-        run.tell(Event(pipeline.name, "published"))
+        run.tell(Event(pipeline.name, "published", rows=sealed.counts["rows"]))
         notes += publish.tidy(workspace, sealed)
     return _loaded(pipeline, batch, sealed, notes)
 

@@ -84,6 +84,20 @@ def sql_command() -> Command:
     return command
 
 
+def history_command() -> Command:
+    """Return the options of `%alur_history`."""
+    command = Command(
+        "%alur_history",
+        "Shows the batches of a table, or of all: state, rows, rejects, checks, when, and why one ended.",
+        "%alur_history ingest_orders -n 5",
+    )
+    command.add(
+        "name", nargs="?", metavar="NAME", expands=True, help="a table, or the pipeline that writes it"
+    )
+    command.add("-n", "--last", type=int, default=20, metavar="N", expands=True, help="batches, default 20")
+    return command
+
+
 def check_command() -> Command:
     """Return the options of `%alur_check`: none."""
     return Command(

@@ -9,16 +9,21 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.history import History
 from alur_nb.authoring.listing import source_text
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.flow import Pipeline
+from alur_nb.runtime.project import current_project
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
+from alur_nb.ui import memory
 from alur_nb.ui.declaring import Declaration, pipeline_text, table_text
 from alur_nb.ui.display import show
-from alur_nb.ui.glance import Glance, PipelineLine, step_text
+from alur_nb.ui.glance import Glance
+from alur_nb.ui.glance_card import around_pipeline, around_table, drawn, glance_card
 from alur_nb.ui.help import Help
+from alur_nb.ui.history_card import history_card
 from alur_nb.ui.html import (
     Content,
     Html,
@@ -34,6 +39,7 @@ from alur_nb.ui.html import (
     table,
     tag,
 )
+from alur_nb.ui.plain import page, paged
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -46,7 +52,8 @@ log = logging.getLogger(__name__)
 
 
 def table_card(value: Table) -> Html:
-    """Show a table: its columns, keys and partitions."""
+    """Show a table: its columns, keys and partitions, and the pipelines around it."""
+    near = around_table(value)
     rows = [
         (name, field.ddl, "yes" if field.nullable else "no", field.description or "")
         for name, field in value.columns.items()
@@ -56,11 +63,13 @@ def table_card(value: Table) -> Html:
         ("primary key", ", ".join(value.primary_key)),
         ("partitioned by", ", ".join(map(str, value.partition_by))),
         ("format", value.format),
+        *near.facts,
     )
     return card(
         paragraph(strong(f"table {value.qualified_name}")),
         paragraph(value.description) if value.description else None,
         facts,
+        drawn(near.graph),
         table(
             f"the {len(value.columns):,} columns of {value.qualified_name}",
             ("column", "type", "nullable", "comment"),
@@ -75,16 +84,17 @@ def table_plain(value: Table) -> str:
     lines += [f"  {value.description}"] if value.description else []
     lines += [f"  primary key: {', '.join(value.primary_key)}"] if value.primary_key else []
     lines += [f"  partitioned by: {', '.join(map(str, value.partition_by))}"] if value.partition_by else []
-    lines.append(f"  format: {value.format}")
+    lines += [f"  format: {value.format}", *around_table(value).lines]
     width = max(map(len, value.columns), default=0)
     for name, field in value.columns.items():
         note = f"{field.ddl}{'' if field.nullable else ' not null'}"
         lines.append(f"  {name.ljust(width)}  {note}{f'  {field.description}' if field.description else ''}")
-    return "\n".join(lines)
+    return page(lines)
 
 
 def pipeline_card(value: Pipeline) -> Html:
-    """Show a pipeline: sources, target, schedule and checks."""
+    """Show a pipeline: sources, target, schedule and checks, and the pipelines around it."""
+    near = around_pipeline(value)
     sources = [(name, source_text(source), _rules(source)) for name, source in value.sources.items()]
     schedule = f"{value.schedule.cron} {value.schedule.timezone}" if value.schedule else ""
     return card(
@@ -94,7 +104,10 @@ def pipeline_card(value: Pipeline) -> Html:
             ("writes", value.target.qualified_name),
             ("schedule", schedule),
             ("profile", value.resource_profile),
+            *near.facts,
         ),
+        items(stale_texts(value)),
+        drawn(near.graph),
         table(f"sources of {value.name}", ("parameter", "source", "rules"), sources) if sources else None,
         table(
             f"checks of {value.name}",
@@ -116,7 +129,14 @@ def pipeline_plain(value: Pipeline) -> str:
         rules = _rules(source)
         lines.append(f"  source {name}: {source_text(source)}{f' ({rules})' if rules else ''}")
     lines += [f"  check {expected.name}: {expected.severity}" for expected in value.expectations]
-    return "\n".join(lines)
+    lines += around_pipeline(value).lines
+    return page([*lines, *(f"  {text}" for text in stale_texts(value))])
+
+
+def stale_texts(value: Pipeline) -> tuple[str, ...]:
+    """Return what has changed since the pipeline's last preview and its last run in this session."""
+    known = memory.current()
+    return known.stale(value, current_project()) if known else ()
 
 
 def _rules(source: object) -> str:
@@ -141,25 +161,6 @@ def declaration_card(value: Declaration) -> Html:
         items(lines) if lines else paragraph("The cell declares nothing."),
         details("the Python that runs and is exported", block(value.source)) if value.source else None,
     )
-
-
-def glance_card(value: Glance) -> Html:
-    """Show the project: tables, the DAG as an ordered list, problems, next steps."""
-    parts: list[Content] = []
-    if value.tables is not None:
-        rows = [(t.name, t.columns, t.holds, t.description) for t in value.tables]
-        parts.append(table(f"{len(rows):,} tables", ("table", "columns", "holds", "description"), rows))
-    if value.pipelines is not None:
-        parts.append(paragraph(strong(f"{len(value.pipelines):,} pipelines, in the order of a run")))
-        parts.append(items((_step(line) for line in value.pipelines), ordered=True))
-    parts += [paragraph(strong("problem: "), problem) for problem in value.problems]
-    if value.next_steps:
-        parts += [paragraph(strong("next")), items(code(step) for step in value.next_steps)]
-    return card(*parts) if parts else card(paragraph("Nothing was looked at."))
-
-
-def _step(line: PipelineLine) -> Html:
-    return joined(strong(line.name), step_text(line).removeprefix(line.name))
 
 
 def help_card(value: Help) -> Html:
@@ -188,12 +189,10 @@ def run_card(value: RunReport) -> Html:
     """Show a run: one row a pipeline, and below it what each has to say."""
     if not value.runs:
         return card(paragraph("Nothing was run."))
-    rows = [
-        (run.name, run.table, run.state, run.rows, run.rejected, run.files, f"{run.duration_seconds:.1f} s")
-        for run in value.runs
-    ]
-    headers = ("pipeline", "table", "state", "rows", "rejected", "files", "took")
-    return card(table("run", headers, rows), *(_run_details(run) for run in value.runs))
+    rows = [(run.name, run.table, run.state, run.rows, run.rejected, run.files) for run in value.runs]
+    headers = ("pipeline", "table", "state", "rows", "rejected", "files")
+    told = (_run_details(run) for run in value.runs)
+    return card(table("run", headers, rows), *told, paragraph(value.elapsed_text))
 
 
 def _run_details(run: PipelineRun) -> Html | None:
@@ -265,6 +264,7 @@ CARDS: dict[type, Card] = {
     QueryResult: query_card,
     Declaration: declaration_card,
     Glance: glance_card,
+    History: history_card,
     Help: help_card,
 }
 
@@ -280,6 +280,13 @@ TEXTS: dict[type, Callable[[Any], str]] = {
     Table: table_plain,
     TableType: table_class_plain,
     Pipeline: pipeline_plain,
+    History: paged,
+    RunReport: paged,
+    Declaration: paged,
+}
+LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
+    ("alur_nb.authoring.preview_facts", "Preview"): str,
+    ("alur_nb.authoring.operate", "CheckReport"): paged,
 }
 
 
@@ -288,7 +295,10 @@ def to_html(value: object) -> Html | None:
     kind = type(value)
     make = CARDS.get(kind) or LATE_CARDS.get((kind.__module__, kind.__qualname__))
     try:
-        return make(value) if make else None
+        if make is None:
+            return None
+        changed = items(_since(value))
+        return joined(changed, make(value)) if changed.text else make(value)
     # A formatter that raises would fail the cell; the plain text holds the same facts.
     except Exception:
         log.debug("no card for %s", kind, exc_info=True)
@@ -298,13 +308,19 @@ def to_html(value: object) -> Html | None:
 def to_text(value: object) -> str:
     """Return an object's plain text."""
     kind = type(value)
-    make = TEXTS.get(kind, str)
+    make = TEXTS.get(kind) or LATE_TEXTS.get((kind.__module__, kind.__qualname__), str)
     try:
-        return make(value)
+        return "\n".join([*_since(value), make(value)])
     # As above: a class that declares no table is shown as Python shows it.
     except Exception:
         log.debug("no text for %s", kind, exc_info=True)
         return repr(value)
+
+
+def _since(value: object) -> tuple[str, ...]:
+    """Return what has changed since a preview or a run was made; for a card that is shown again later."""
+    known = memory.current()
+    return known.since(value, current_project()) if known else ()
 
 
 def publish(value: object) -> None:
@@ -332,3 +348,5 @@ def register(shell: InteractiveShell) -> None:
         html.for_type_by_name(module, name, html_of)
     for kind in TEXTS:
         plain.for_type(kind, text_of)
+    for module, name in LATE_TEXTS:
+        plain.for_type_by_name(module, name, text_of)

@@ -53,7 +53,7 @@ def table(session: Session, line: str, body: str | None) -> Declaration | Table 
     options = table_command().parse(line)
     given = {key: value for key, value in vars(options).items() if value}
     if body is None and not given:
-        return glance(session.project, pipelines=False)
+        return glance(session.project, pipelines=False, memory=session.memory)
     if body is None and set(given) == {"name"}:
         return session.project.table(options.name)
     return _declare(session, TABLE, line, body)
@@ -64,7 +64,7 @@ def pipeline(session: Session, line: str, body: str | None) -> Declaration | Pip
     options = pipeline_command().parse(line)
     given = {key: value for key, value in vars(options).items() if value not in (None, [], False)}
     if body is None and not given:
-        return glance(session.project, tables=False)
+        return glance(session.project, tables=False, memory=session.memory)
     if body is None and set(given) == {"name"}:
         return session.project.pipeline(options.name)
     declared = _declare(session, PIPELINE, line, body)

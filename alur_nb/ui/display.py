@@ -27,16 +27,18 @@ class Live:
     """One output that is replaced while work goes on; its last state is what a saved notebook holds."""
 
     def __init__(self, shell: InteractiveShell) -> None:
-        # A terminal cannot replace what it has printed: there the last state alone is shown.
-        self._can_update = hasattr(shell, "kernel")
+        self.can_update = hasattr(shell, "kernel")
+        """Whether the front end can replace an output; a terminal cannot, and is added to instead."""
         self._id = uuid.uuid4().hex
         self._is_shown = False
 
-    def update(self, text: str, html: Html, *, is_last: bool = False) -> None:
+    def update(self, text: str, html: Html) -> None:
         """Show a state in place of the one before."""
-        if not self._can_update and not is_last:
-            return
         # Front ends route an update to its output by this id; it is not saved with the notebook.
         data, transient = bundle(text, html), {"display_id": self._id}
         publish_display_data(data, transient=transient, update=self._is_shown)  # type: ignore[no-untyped-call]
         self._is_shown = True
+
+    def add(self, text: str) -> None:
+        """Add lines below those that a terminal shows already."""
+        publish_display_data({"text/plain": text})  # type: ignore[no-untyped-call]

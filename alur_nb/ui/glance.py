@@ -1,26 +1,33 @@
-"""The project at a glance: what is declared, what feeds what, what the lake holds, and what to do next."""
+"""The project at a glance: what is declared, what feeds what, what the lake holds, what is stale, what to do next."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from alur_nb.authoring.listing import source_text
-from alur_nb.runtime.errors import AlurError, DeclarationError
+from alur_nb.runtime.errors import DeclarationError, plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import SETTINGS_FILE, load_settings
-from alur_nb.runtime.tables import Table
+from alur_nb.ui.dag_picture import Graph
+from alur_nb.ui.last_batches import NEVER_RUN, TableState, table_states
+from alur_nb.ui.lineage import whole
+from alur_nb.ui.memory import Memory
+from alur_nb.ui.plain import page
+
+_IN_SESSION = "in this session"
 
 
 @dataclass(frozen=True, slots=True)
 class TableLine:
-    """One table: its columns, and what the lake holds of it."""
+    """One table: its columns, what the lake holds of it, and its last batch in words."""
 
     name: str
     columns: int
     holds: str
     description: str
+    last: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +40,10 @@ class PipelineLine:
     after: tuple[str, ...]
     schedule: str
     checks: int
+    last: str = ""
+    """How its last run ended, and when."""
+    stale: tuple[str, ...] = ()
+    """What has changed since it was previewed or run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +55,35 @@ class Glance:
     pipelines: tuple[PipelineLine, ...] | None = None
     problems: tuple[str, ...] = ()
     next_steps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Where the kernel and the saved notebook differ."""
+    graph: Graph = Graph()  # noqa: RUF009 - it is frozen
+    """What the list of pipelines says, to be drawn."""
 
     def __str__(self) -> str:
         lines: list[str] = []
         if self.tables is not None:
-            lines.append(_count(len(self.tables), "table"))
-            lines += [f"  {t.name}: {_count(t.columns, 'column')}, {t.holds}" for t in self.tables]
+            lines.append(plural(len(self.tables), "table"))
+            lines += [text for line in self.tables for text in _table_text(line)]
         if self.pipelines is not None:
-            lines.append(f"{_count(len(self.pipelines), 'pipeline')}, in the order of a run")
-            lines += [f"  {n}. {step_text(p)}" for n, p in enumerate(self.pipelines, start=1)]
+            lines.append(f"{plural(len(self.pipelines), 'pipeline')}, in the order of a run")
+            for number, line in enumerate(self.pipelines, start=1):
+                lines += [f"  {number}. {step_text(line)}", *(f"       {text}" for text in state_texts(line))]
         lines += [f"problem: {problem}" for problem in self.problems]
+        lines += [f"note: {note}" for note in self.notes]
         lines += [f"next: {step}" for step in self.next_steps]
-        return "\n".join(lines) or "Nothing was looked at."
+        return page(lines) or "Nothing was looked at."
 
     def __repr__(self) -> str:
         return str(self)
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
+def _table_text(line: TableLine) -> Iterator[str]:
+    yield f"  {line.name}: {plural(line.columns, 'column')}, {line.holds}"
+    if line.last:
+        yield f"       last batch: {line.last}"
+    if line.description:
+        yield f"       {' '.join(line.description.split())}"
 
 
 def step_text(line: PipelineLine) -> str:
@@ -70,82 +91,109 @@ def step_text(line: PipelineLine) -> str:
     text = f"{line.name}: {', '.join(line.reads) or 'no source'} -> {line.writes}"
     text += f", after {', '.join(line.after)}" if line.after else ""
     text += f", at {line.schedule}" if line.schedule else ""
-    return text + (f", {_count(line.checks, 'check')}" if line.checks else "")
+    return text + (f", {plural(line.checks, 'check')}" if line.checks else "")
 
 
-def glance(project: Project, *, tables: bool = True, pipelines: bool = True) -> Glance:
-    """Look at the project; reads the ledger where there is one, and starts no Spark."""
-    found = [problem for problem in project.problems() if problem.severity == "error"]
+def state_texts(line: PipelineLine) -> tuple[str, ...]:
+    """Return how the pipeline's last run ended, and what is stale."""
+    last = line.last if line.last in ("", NEVER_RUN) else f"last run: {line.last}"
+    return (*([last] if last else []), *line.stale)
+
+
+def glance(
+    project: Project,
+    *,
+    tables: bool = True,
+    pipelines: bool = True,
+    memory: Memory | None = None,
+    notes: Sequence[str] = (),
+) -> Glance:
+    """Look at the project; reads the ledger where there is one, and starts no Spark.
+
+    `memory` tells what was looked at in this session, `notes` what else is to be said of the notebook.
+    """
+    problems = tuple(problem.message for problem in project.problems() if problem.severity == "error")
+    known = project.pipelines
+    states = table_states({*project.tables, *(one.target.qualified_name for one in known.values())})
+    order = _order(project, known)
+    listed = _pipeline_lines(project, known, order, states, memory)
+    drawn = {line.name: line.last.partition(",")[0] for line in listed}
     return Glance(
-        tables=tuple(_table_lines(project)) if tables else None,
-        pipelines=tuple(_pipeline_lines(project)) if pipelines else None,
-        problems=tuple(problem.message for problem in found),
-        next_steps=tuple(_next_steps(project)) if tables and pipelines else (),
+        tables=tuple(_table_lines(project, states)) if tables else None,
+        pipelines=listed if pipelines else None,
+        problems=problems,
+        next_steps=tuple(_next_steps(project, listed, problems)) if tables and pipelines else (),
+        notes=tuple(notes),
+        graph=whole(known, order, drawn) if pipelines else Graph(),
     )
 
 
-def _table_lines(project: Project) -> list[TableLine]:
-    holds = _holdings(list(project.tables.values()))
-    return [
-        TableLine(name, len(table.columns), holds[name], table.description)
-        for name, table in project.tables.items()
-    ]
+def _table_lines(project: Project, states: Mapping[str, TableState]) -> Iterator[TableLine]:
+    for name, table in project.tables.items():
+        yield TableLine(name, len(table.columns), states[name].holds, table.description, states[name].last)
 
 
-def _holdings(tables: Sequence[Table]) -> dict[str, str]:
-    """Return in words what the embedded lake holds of each table."""
-    from alur_nb.runtime.ledger import live
-    from alur_nb.runtime.workspace import LAKE_FOLDER, open_workspace
-
-    # Looking makes nothing: without a lake there is no ledger to open.
-    if not (load_settings().root / LAKE_FOLDER / "state.db").is_file():
-        return {table.qualified_name: "never loaded" for table in tables}
+def _order(project: Project, known: Mapping[str, Pipeline]) -> tuple[str, ...]:
     try:
-        ledger = open_workspace().ledger
-        batches = {table.qualified_name: live(ledger.batches(table.qualified_name)) for table in tables}
-    except AlurError as error:
-        return {table.qualified_name: f"unknown: {error.message}" for table in tables}
-    return {
-        name: f"{_count(sum(b.counts.get('rows', 0) for b in found), 'row')} in {_count(len(found), 'batch')}".replace(
-            "batchs", "batches"
-        )
-        if found
-        else "never loaded"
-        for name, found in batches.items()
-    }
-
-
-def _pipeline_lines(project: Project) -> list[PipelineLine]:
-    try:
-        names = project.order()
+        return project.order()
     except DeclarationError:
         # The cycle is among the problems; the pipelines are shown all the same.
-        names = tuple(project.pipelines)
-    return [_pipeline_line(project.pipeline(name), project) for name in names]
+        return tuple(known)
 
 
-def _pipeline_line(pipeline: Pipeline, project: Project) -> PipelineLine:
-    return PipelineLine(
-        name=pipeline.name,
-        reads=tuple(source_text(source) for source in pipeline.sources.values()),
-        writes=pipeline.target.qualified_name,
-        after=tuple(writer for writer, reader in project.edges() if reader == pipeline.name),
-        schedule=f"{pipeline.schedule.cron} {pipeline.schedule.timezone}" if pipeline.schedule else "",
-        checks=len(pipeline.expectations),
+def _pipeline_lines(
+    project: Project,
+    known: Mapping[str, Pipeline],
+    order: Sequence[str],
+    states: Mapping[str, TableState],
+    memory: Memory | None,
+) -> tuple[PipelineLine, ...]:
+    writers: dict[str, list[str]] = {}
+    for writer, reader in project.edges():
+        writers.setdefault(reader, []).append(writer)
+    return tuple(
+        PipelineLine(
+            name=name,
+            reads=tuple(source_text(source) for source in known[name].sources.values()),
+            writes=known[name].target.qualified_name,
+            after=tuple(writers.get(name, ())),
+            schedule=schedule_text(known[name]),
+            checks=len(known[name].expectations),
+            last=_last_run(name, states[known[name].target.qualified_name], memory),
+            stale=memory.stale(known[name], project) if memory else (),
+        )
+        for name in order
     )
 
 
-def _next_steps(project: Project) -> list[str]:
+def schedule_text(pipeline: Pipeline) -> str:
+    """Return when a pipeline runs: its cron and its time zone; an empty text without a schedule."""
+    return f"{pipeline.schedule.cron} {pipeline.schedule.timezone}" if pipeline.schedule else ""
+
+
+def _last_run(name: str, state: TableState, memory: Memory | None) -> str:
+    """Return how the last run ended: by the ledger, unless this session knows of a later one that left no batch."""
+    noted = (state.runs or {}).get(name, NEVER_RUN)
+    here = memory.state(name) if memory else ""
+    if not here or noted.startswith(here) or (here == "failed" and noted.startswith("aborted")):
+        return noted
+    before = f"; before that {noted}" if noted != NEVER_RUN else ""
+    return f"{here}, {_IN_SESSION}{before}"
+
+
+def _next_steps(project: Project, listed: Sequence[PipelineLine], problems: Sequence[str]) -> list[str]:
     """Return what to type next, the most urgent first."""
     if not project.tables:
         return ["declare a table: %%alur_table orders, then lines such as order_id string not null"]
-    if not project.pipelines:
+    if not listed:
         table = next(iter(project.tables.values()))
         line = f"%alur_pipeline ingest_{table.name} --from '{table.name}/*.csv' --target {table.class_name}"
         return [f"declare a pipeline: {line}"]
-    steps = ["%alur_check"] if any(p.severity == "error" for p in project.problems()) else []
-    first = _pipeline_lines(project)[0].name
-    steps += [f"%alur_preview {first}", "%alur_run --all"]
+    steps = ["%alur_check"] if problems else []
+    failed = next((line.name for line in listed if line.last.startswith(("failed", "aborted"))), None)
+    steps += [f"%alur_history {failed}"] if failed else []
+    stale = next((line.name for line in listed if line.stale), listed[0].name)
+    steps += [f"%alur_preview {stale}", "%alur_run --all"]
     deployed = [name for name in load_settings().environments if name != "local"]
     steps.append(
         f"%alur_export --env {deployed[0]}"

@@ -87,6 +87,11 @@ def details(summary: str, *contents: Content, is_open: bool = False) -> Html:
     return Html(f"<details{' open' if is_open else ''}>{inner}</details>")
 
 
+def meter(done: int, total: int) -> Html:
+    """Return a bar; the words beside it say the same, and in its place where a reader has no bars."""
+    return tag("progress", f"{done:,} of {total:,}", value=str(done), max=str(max(total, 1)))
+
+
 def items(contents: Iterable[Content], *, ordered: bool = False) -> Html:
     """Return a list; nothing where there are no items."""
     entries = [tag("li", content) for content in contents]

@@ -11,6 +11,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.history import History
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
@@ -19,6 +20,7 @@ from alur_nb.ui.arguments import (
     alur_command,
     check_command,
     export_command,
+    history_command,
     preview_command,
     run_command,
     split_sql_line,
@@ -27,6 +29,7 @@ from alur_nb.ui.arguments import (
 from alur_nb.ui.cards import publish
 from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
+from alur_nb.ui.saved import saved_notebook, unsaved
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background
 
@@ -83,12 +86,14 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
             "%alur_run -p comes with a later release.",
             fix="Change the value in the cell tagged `parameters`.",
         )
-    for name in options.names:
-        session.project.pipeline(name)
+    wanted: operate.Names = builtins.all if options.all else options.names
+    names = operate.selected(
+        session.project, wanted, upstream=options.upstream, downstream=options.downstream
+    )
 
     def work(task: Task[RunReport]) -> RunReport:
         return operate.run(
-            builtins.all if options.all else options.names,
+            wanted,
             options.env,
             upstream=options.upstream,
             downstream=options.downstream,
@@ -102,13 +107,14 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
             project=session.project,
             run_id=task.group,
             cancelled=task.cancelled,
-            on_event=lambda event: task.tell(event.pipeline, f"{event.step} {event.detail}".rstrip()),
+            on_event=task.follow,
         )
 
     title = "run of all pipelines" if options.all else f"run of {', '.join(options.names)}"
-    report = in_background(session.shell, Task(title, work))
+    report = in_background(session.shell, Task(title, work, total=len(names)))
     failed = [one for one in report.runs if one.state == "failed"]
     if failed:
+        session.memory.note(report)
         # The report is what was done; the error behind it is what stops the notebook.
         publish(report)
         raise _error_of(failed[0])
@@ -117,6 +123,23 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
 
 def _error_of(run: PipelineRun) -> BaseException:
     return run.error or NotebookError(f"Pipeline `{run.name}` failed.", fix="The report above says why.")
+
+
+def history(session: Session, line: str, body: str | None) -> History:
+    """Show what became of each batch of a table; reads the ledger, and starts no Spark."""
+    from alur_nb.authoring import history as reading
+
+    if is_export_mode():
+        return History({})
+    command = history_command()
+    options = command.parse(line, session.names)
+    if options.last < 1:
+        raise NotebookError(
+            f"%alur_history: -n/--last: {options.last} is not at least 1.",
+            place=Place(line=1),
+            fix=command.advice,
+        )
+    return reading.history(session.project, options.name, last=options.last)
 
 
 def sql(session: Session, line: str, body: str | None) -> QueryResult:
@@ -216,7 +239,8 @@ def alur(session: Session, line: str, body: str | None) -> Glance | Help:
         return Help(f"Whole tracebacks are {'on' if session.is_debugging else 'off'}.")
     if options.topic == "help":
         return help_page()
-    return glance(session.project)
+    notes = unsaved(session.project, session.ran, saved_notebook())
+    return glance(session.project, memory=session.memory, notes=notes)
 
 
 def refusing(name: str) -> Callable[[Session, str, str | None], None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FrameType
@@ -15,9 +14,11 @@ from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.project import Origin, Project, current_project
 from alur_nb.runtime.tables import Table
-from alur_nb.ui import errors
+from alur_nb.ui import errors, memory
 from alur_nb.ui.display import show
 from alur_nb.ui.html import card, paragraph
+from alur_nb.ui.memory import Memory
+from alur_nb.ui.saved import text_id
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
@@ -46,6 +47,8 @@ class RunningCell:
     origin: Origin | None
     declared: list[Declared] = field(default_factory=list)
     warned: set[str] = field(default_factory=set)
+    executed: list[str] = field(default_factory=list)
+    """Python that a magic has executed in the cell's name."""
 
     @property
     def label(self) -> str:
@@ -60,6 +63,9 @@ class Session:
         self.shell = shell
         self.is_debugging = False
         self._depth = 0
+        self.memory = Memory()
+        self.ran: dict[str, str] = {}
+        """Cell id -> the source of the last run, of the cells that declare something."""
         # Outside of a cell, where a program calls a magic, an anonymous one.
         self.cell = RunningCell(0, "", None)
         self._declaring = contextlib.ExitStack()
@@ -80,6 +86,7 @@ class Session:
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)
         _listeners.append(self._heard)
+        memory.use(self.memory)
         errors.render_ours(self._rendered)
         inputs = self._inputs()
         running = self._running(len(inputs) - 1, inputs[-1] if inputs else "")
@@ -93,6 +100,7 @@ class Session:
         _listeners.remove(self._heard)
         self._declaring.close()
         errors.render_ours_no_more()
+        memory.use(None)
 
     def before_cell(self, info: ExecutionInfo) -> None:
         """Let what the cell declares belong to it; IPython calls this before each cell."""
@@ -108,11 +116,23 @@ class Session:
             return
         error = result.error_before_exec or result.error_in_exec
         declaring, self._declaring = self._declaring, contextlib.ExitStack()
-        self.cell = RunningCell(0, "", None)
+        cell, self.cell = self.cell, RunningCell(0, "", None)
         if error is None:
             declaring.close()
+            self._remember(cell, result)
         else:
             declaring.__exit__(type(error), error, error.__traceback__)
+
+    def _remember(self, cell: RunningCell, result: ExecutionResult) -> None:
+        self.memory.note(result.result)
+        self.memory.bound(self._python(cell, result), cell.label)
+        if cell.origin is not None and cell.origin.cell_id is not None and cell.declared:
+            self.ran[cell.origin.cell_id] = cell.source
+
+    def _python(self, cell: RunningCell, result: ExecutionResult) -> str:
+        """Return the cell as Python; of our own cell magics the text that they executed."""
+        transformed = getattr(result.info, "transformed_cell", None) or cell.source
+        return "\n".join([transformed, *cell.executed])
 
     def _enter(self, running: RunningCell) -> None:
         self._depth = 1
@@ -131,7 +151,7 @@ class Session:
         cell_id = (parent.get("metadata") or {}).get("cellId")
         # nbclient and papermill send no cell id. They take no input either, which consoles do.
         if not cell_id and parent.get("content", {}).get("allow_stdin") is False:
-            cell_id = "text:" + hashlib.sha256(source.encode()).hexdigest()
+            cell_id = text_id(source)
         return RunningCell(number, source, Origin(f"cell [{number}]", cell_id) if cell_id else None)
 
     def _heard(self, declared: Declared) -> None:
@@ -182,12 +202,15 @@ class Session:
                 place=place,
                 fix="Correct the line; in a declaration `await`, `return` and `yield` stand in functions only.",
             ) from None
+        self.cell.executed.append(text)
         exec(code, self.shell.user_global_ns, self.shell.user_ns)
 
     def answer(self, work: Callable[[], T]) -> T:
         """Do a magic's work; an error ends the cell as a card and a few lines, without a frame of ours."""
         try:
-            return work()
+            value = work()
+            self.memory.note(value)
+            return value
         except AlurError as error:
             self._end_with(error)
             raise

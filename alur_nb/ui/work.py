@@ -8,15 +8,18 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from alur_nb.ui.display import Live
 from alur_nb.ui.errors import render_as
-from alur_nb.ui.html import card, items, paragraph
+from alur_nb.ui.plain import page
+from alur_nb.ui.progress import Pace, Part, Shown, SparkNow, elapsed_text
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
+
+    from alur_nb.runtime.calling import Event
 
 T = TypeVar("T")
 
@@ -24,6 +27,7 @@ TICK_SECONDS = 0.2
 """Five updates a second at most."""
 FIRST_SIGN_SECONDS = 0.2
 CANCEL_SECONDS = 5.0
+_LATEST_JOBS = 16
 CLOCK_SECONDS = 1.0
 """How often the elapsed time alone is shown."""
 
@@ -39,14 +43,32 @@ class Task(Generic[T]):
     cancelled: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     """Waited for in place of the thread: an interrupted `Thread.join` takes its thread for stopped (CPython)."""
-    steps: dict[str, str] = field(default_factory=dict)
-    spark: str = ""
+    parts: dict[str, Part] = field(default_factory=dict)
+    """By pipeline, or what else the work tells of, in the order of their beginning."""
+    total: int = 0
+    """How many parts there will be; 0 where that is not known."""
+    reached: list[str] = field(default_factory=list)
+    """Every step so far as a line, for a terminal."""
+    spark: SparkNow | str = ""
     result: T | None = None
     error: BaseException | None = None
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether one of its parts has ended as failed, of which the work's own report tells."""
+        return any(part.step == "ended" and part.detail == "failed" for part in self.parts.values())
+
     def tell(self, subject: str, step: str) -> None:
         """Note where a part of the work is; may be called from any thread."""
-        self.steps[subject] = step
+        self._note(subject, Part(step))
+
+    def follow(self, event: Event) -> None:
+        """Note a step of a run, with its numbers; may be called from any thread."""
+        self._note(event.pipeline, self.parts.get(event.pipeline, Part("")).after(event))
+
+    def _note(self, subject: str, part: Part) -> None:
+        self.parts[subject] = part
+        self.reached.append(f"{subject}: {part}")
 
     def run(self) -> None:
         """Do the work in this thread and keep what comes out."""
@@ -81,7 +103,7 @@ def in_background(shell: InteractiveShell, task: Task[T]) -> T:
     if task.error is not None:
         progress.show(state="failed")
         raise task.error
-    progress.show(state="done")
+    progress.show(state="failed" if task.has_failed else "done")
     return task.result  # type: ignore[return-value] # without an error the work has returned
 
 
@@ -102,7 +124,10 @@ def _cancel(task: Task[Any]) -> bool:
     """Stop the work and its Spark jobs; whether it has ended in time."""
     task.cancelled.set()
     _start("alur-cancel", lambda: _cancel_jobs(task))
-    return task.ended.wait(CANCEL_SECONDS)
+    # Whoever interrupts once more is done waiting; the work is being stopped already.
+    with contextlib.suppress(KeyboardInterrupt):
+        return task.ended.wait(CANCEL_SECONDS)
+    return task.ended.is_set()
 
 
 def _cancel_jobs(task: Task[Any]) -> None:
@@ -117,33 +142,52 @@ def _cancel_jobs(task: Task[Any]) -> None:
 
 
 class _Progress:
-    """The one output that shows where the work is, and keeps its last state."""
+    """The one output that shows where the work is, and keeps its last state; in a terminal a line a step."""
 
     def __init__(self, live: Live, task: Task[Any]) -> None:
         self._live = live
         self._task = task
         self._begin = time.monotonic()
-        self._shown: list[str] = []
+        self._pace = Pace()
+        self._shown: Shown | None = None
         self._shown_at = 0.0
+        self._told = 0
 
     def show(self, state: str = "running") -> None:
-        """Show the state where it is news; work that ends at once shows no progress at all."""
-        is_last = state != "running"
-        lines = [f"{self._task.title}: {state}", *self._steps(is_last)]
-        now = time.monotonic()
-        is_old = lines == self._shown and now - self._shown_at < CLOCK_SECONDS
-        if is_old or (is_last and not self._shown):
+        """Show the state where it is news; the last one always, so that two runs leave the same output."""
+        now, is_last = time.monotonic(), state != "running"
+        shown = self._now(state, now)
+        is_old = shown == self._shown and now - self._shown_at < CLOCK_SECONDS
+        if is_old and not is_last:
             return
-        self._shown, self._shown_at = lines, now
-        head, *steps = lines
-        elapsed = f"elapsed: {now - self._begin:.1f} s"
-        text = "\n".join([head, *(f"  {step}" for step in steps), f"  {elapsed}"])
-        self._live.update(text, card(paragraph(head), items(steps), paragraph(elapsed)), is_last=is_last)
+        if self._live.can_update:
+            self._live.update(shown.text(now - self._begin), shown.html(now - self._begin))
+        else:
+            self._tell_lines(shown, now, is_last=is_last)
+        self._shown, self._shown_at = shown, now
 
-    def _steps(self, is_last: bool) -> list[str]:
-        # A copy: the work adds to it while we read.
-        steps = [f"{subject}: {step}" for subject, step in dict(self._task.steps).items()]
-        return [*steps, self._task.spark] if self._task.spark and not is_last else steps
+    def _now(self, state: str, now: float) -> Shown:
+        # Copies: the work adds to them while we read.
+        parts = dict(self._task.parts)
+        said = tuple(f"{subject}: {part}" for subject, part in parts.items())
+        ended = sum(part.step == "ended" for part in parts.values())
+        shown = Shown(f"{self._task.title}: {state}", said, ended, self._task.total)
+        spark = self._task.spark if state == "running" else ""
+        left = self._pace.time_left(spark, now) if isinstance(spark, SparkNow) else ""
+        return replace(shown, spark=spark, time_left=left)
+
+    def _tell_lines(self, shown: Shown, now: float, *, is_last: bool) -> None:
+        """Add what is new to a terminal, which cannot replace what it has printed."""
+        reached = self._task.reached[self._told :]
+        self._told += len(reached)
+        lines = [f"  {line}" for line in reached]
+        if self._shown is None and not is_last:
+            waits = f", {shown.spark}" if isinstance(shown.spark, str) and shown.spark else ""
+            lines.insert(0, shown.head + waits)
+        if is_last:
+            lines.append(f"{shown.head}, {elapsed_text(now - self._begin)}")
+        if lines:
+            self._live.add(page(lines))
 
 
 def _watch(task: Task[T]) -> None:
@@ -158,16 +202,21 @@ def _watch(task: Task[T]) -> None:
         task.ended.wait(TICK_SECONDS)
 
 
-def _spark_tasks(group: str) -> str:
-    """Return how many tasks of the group's running stages are done; an empty text where Spark is not up."""
+def _spark_tasks(group: str) -> SparkNow | str:
+    """Return how far the group's running job is; an empty text where Spark is not up, or between two jobs."""
     # Progress is a courtesy: pyspark may be half imported, and whatever Spark answers, the work goes on.
     with contextlib.suppress(Exception):
         context = sys.modules["pyspark"].SparkContext._active_spark_context
         tracker = context.statusTracker()
-        jobs = [tracker.getJobInfo(job) for job in tracker.getJobIdsForGroup(group)]
-        stages = {stage for job in jobs if job and job.status == "RUNNING" for stage in job.stageIds}
-        infos = [info for info in map(tracker.getStageInfo, stages) if info]
+        known = sorted(tracker.getJobIdsForGroup(group))
+        # Those that run are among the latest; to ask for each of a long run's jobs would take longer than a tick.
+        jobs = {number: tracker.getJobInfo(number) for number in known[-_LATEST_JOBS:]}
+        running = {number: job for number, job in jobs.items() if job and job.status == "RUNNING"}
+        stages = {stage for job in running.values() for stage in job.stageIds}
+        infos = [info for info in map(tracker.getStageInfo, sorted(stages)) if info]
         total = sum(info.numTasks for info in infos)
         if total:
-            return f"Spark: {sum(info.numCompletedTasks for info in infos)} of {total} tasks"
+            done = sum(info.numCompletedTasks for info in infos)
+            whole = sum(info.numCompletedTasks >= info.numTasks for info in infos)
+            return SparkNow(known.index(max(running)) + 1, whole, len(infos), done, total)
     return ""

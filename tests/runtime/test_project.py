@@ -156,6 +156,7 @@ def test_a_local_module_keeps_its_declarations_when_the_cell_that_imported_it_ru
             table("Own")
     assert list(project.tables) == ["bronze.own", "bronze.shared"]
     assert str(project.origin_of("shared")) == "shop_tables.py"
+    assert str(project.origins()["table bronze.shared"]) == "shop_tables.py"
     with project.declaring(FOUR):
         importlib.reload(sys.modules["shop_tables"])
     assert list(project.tables) == ["bronze.shared"]

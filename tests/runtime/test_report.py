@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from alur_nb.runtime.errors import CheckError, Place, SourceError
 from alur_nb.runtime.quality import CheckResult, Severity
@@ -29,18 +30,28 @@ def test_a_report_reads_as_one_would_tell_it() -> None:
     report = RunReport("r", (LOADED, PipelineRun("a", "bronze.a", "nothing new"), failed))
     assert str(report).splitlines() == [
         "+ ingest_orders -> bronze.orders: loaded, 12,345 rows from 1 file, 2 rows rejected, "
-        "batch 00000001-0001 (1.2 s)",
+        "batch 00000001-0001",
         "    rejected 2: id: `..` is not an integer",
         "    skipped orders/2.csv: same content as orders/1.csv",
         "    check row(amount > 0): warn: 3 rows are not",
         "    note: orders/1.csv lacks note: read as null.",
-        "= a -> bronze.a: nothing new (0.0 s)",
-        "x b -> bronze.b: failed (0.0 s)",
+        "= a -> bronze.a: nothing new",
+        "x b -> bronze.b: failed",
         "    It is gone.",
         "      where: x",
         "      next:  Look.",
+        "elapsed: 1.2 s, the longest: ingest_orders 1.2 s, a 0.0 s",
     ]
     assert not report.ok
+
+
+def test_only_one_line_tells_the_time() -> None:
+    quick, slow = (
+        str(RunReport("r", (replace(LOADED, duration_seconds=seconds),))).splitlines()
+        for seconds in (0.1, 99.0)
+    )
+    assert quick[:-1] == slow[:-1]
+    assert (quick[-1], slow[-1]) == ("elapsed: 0.1 s", "elapsed: 99.0 s")
 
 
 def test_a_users_own_error_keeps_its_type() -> None:

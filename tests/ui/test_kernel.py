@@ -26,6 +26,28 @@ def slow():
     return spark.range(0, 400, 1, 2).selectExpr("nap(id) as id")
 """
 
+# Reads landing files row by row, slowly while the file `slowly` is there.
+PATIENT = """%%alur_pipeline patient
+import alur_nb
+
+@alur_nb.pipeline(sources={{"rows": alur_nb.files("patient/*.csv")}}, target=PatientBronze)
+def patient(rows):
+    def nap(value):
+        import os, time
+        time.sleep(1 if os.path.exists("{slowly}") else 0)
+        return value
+    spark = alur_nb.get_spark_session()
+    spark.udf.register("nap_a_row", nap, "int")
+    return rows.repartition(2).selectExpr("nap_a_row(id) as id")
+"""
+STATE = """import pyspark, alur_nb
+from alur_nb.runtime.workspace import open_workspace
+ledger = open_workspace().ledger
+jobs = pyspark.SparkContext._active_spark_context.statusTracker().getActiveJobsIds()
+(jobs, ledger.lease("bronze.patient"), [str(b.state) for b in ledger.batches("bronze.patient")])
+"""
+CANCELLED_SECONDS = 3.0
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -112,3 +134,53 @@ def test_an_interrupted_preview_ends_too(kernel: Kernel) -> None:
     ran = kernel.run("%alur_preview slow", "preview", during=stop, once_shown=SPARK_WORKS)
     assert ran.error == ["cancelled: preview of slow"]
     assert kernel.run("1 + 1", "next").texts() == ["2"]
+
+
+def test_a_run_that_was_interrupted_in_a_spark_job_loads_each_row_once_when_it_runs_again(
+    kernel: Kernel, folder: Path
+) -> None:
+    (folder / "data" / "patient").mkdir()
+    for number in range(3):
+        rows = "".join(f"{number * 100 + row}\n" for row in range(100))
+        (folder / "data" / "patient" / f"{number}.csv").write_text(f"id\n{rows}")
+    slowly = folder / "slowly"
+    slowly.touch()
+    assert kernel.run("%%alur_table patient\nid int", "patient table").status == "ok"
+    ran = kernel.run(PATIENT.format(slowly=slowly), "patient")
+    assert ran.status == "ok", ran.error
+    stopped_at = ended_at = 0.0
+
+    def stop() -> None:
+        nonlocal stopped_at
+        stopped_at = time.monotonic()
+        kernel.manager.interrupt_kernel()
+
+    # The files are read and staged by then; the job that the function asked for is at work.
+    ran = kernel.run("%alur_run patient", "run", during=stop, once_shown=r"300 rows\n  Spark: job")
+    ended_at = time.monotonic()
+    assert ran.error == ["cancelled: run of patient"]
+    assert ended_at - stopped_at < CANCELLED_SECONDS
+    state = kernel.run(STATE, "state").texts()
+    assert state == ["([], None, ['ABORTED'])"]
+    assert not list((folder / ".alur" / "warehouse").rglob("patient/batch_id=*"))
+    slowly.unlink()
+    again = kernel.run("%alur_run patient", "run")
+    assert "loaded, 300 rows from 3 files" in again.texts()[-1]
+    counted = kernel.run("%alur_sql select count(*) n, count(distinct id) ids from patient", "count")
+    assert counted.texts()[-1].splitlines()[2].split() == ["300", "300"]
+
+
+def test_progress_stays_in_its_cell_while_another_ones_thread_prints(kernel: Kernel) -> None:
+    chatter = """import threading, time
+def chat():
+    for n in range(40):
+        print("chat", n)
+        time.sleep(0.05)
+threading.Thread(target=chat, daemon=True).start()"""
+    kernel.run(chatter, "chatter")
+    ran = kernel.run("%alur_preview ingest_orders", "preview")
+    after = kernel.run("import time; time.sleep(0.5)", "after")
+    shown = [output for output in ran.outputs if "display_data" in output["type"]]
+    assert shown[-1]["data"]["text/plain"].startswith("preview of ingest_orders: done")
+    assert len({output["transient"]["display_id"] for output in shown}) == 1
+    assert not [output for output in after.outputs if "display_data" in output["type"]]

@@ -108,7 +108,8 @@ def test_lines_show_what_is_declared(shop: Notebook) -> None:
     assert str(tables) == "1 table\n  bronze.orders: 2 columns, never loaded"
     assert (
         str(pipelines)
-        == "1 pipeline, in the order of a run\n  1. ingest_orders: files(orders/*.csv) -> bronze.orders"
+        == "1 pipeline, in the order of a run\n  1. ingest_orders: files(orders/*.csv) -> bronze.orders\n"
+        "       never run"
     )
     everything = shop.ok("x = %alur")
     assert everything is None

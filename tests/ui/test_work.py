@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import _thread
+import re
+import signal
 import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from alur_nb.authoring import local_spark
+from alur_nb.runtime.calling import Event
 from alur_nb.ui import work
+from alur_nb.ui.progress import SparkNow
 from alur_nb.ui.work import Task, in_background
 from tests.ui.conftest import Notebook
+
+EVENTS = (
+    Event("orders", "started"),
+    Event("orders", "planned", "2 new files", files_found=2, bytes_found=1_536),
+    Event("orders", "read", "2 of 2 files, 1,200 rows", files_found=2, files_done=2, rows=1_200),
+    Event("orders", "ended", "loaded", files_done=2, rows=1_200),
+)
 
 
 def _pyspark(cancel: Callable[[str], None]) -> Any:
@@ -34,10 +46,28 @@ def test_what_the_work_returns_is_returned(notebook: Notebook) -> None:
     assert in_background(notebook.shell, Task("sum", lambda task: 1 + 1)) == 2
 
 
-def test_quick_work_shows_no_progress(notebook: Notebook) -> None:
+def test_quick_work_shows_its_last_state_as_slow_work_does(notebook: Notebook) -> None:
     notebook.publisher.outputs.clear()
     in_background(notebook.shell, Task("sum", lambda task: None))
-    assert not published(notebook)
+    (output,) = published(notebook)
+    assert re.fullmatch(r"sum: done\n  elapsed: \d\.\d s", output["data"]["text/plain"])
+
+
+def test_two_runs_differ_in_the_marked_line_alone(notebook: Notebook) -> None:
+    def count(task: Task[None], pause_seconds: float) -> None:
+        for event in EVENTS:
+            task.follow(event)
+            time.sleep(pause_seconds)
+
+    texts = []
+    for pause_seconds in (0.0, 0.15):
+        notebook.publisher.outputs.clear()
+        in_background(notebook.shell, Task("run", partial(count, pause_seconds=pause_seconds), total=2))
+        texts.append(published(notebook)[-1]["data"])
+    for kind, line in (("text/plain", r"elapsed: .*"), ("text/html", r"elapsed: [\d.]+ s")):
+        first, second = (re.sub(line, "", data[kind]) for data in texts)
+        assert first == second
+        assert "ended: loaded, 2 of 2 files, 1.5 KB, 1,200 rows" in first
 
 
 def test_progress_is_one_output_and_its_last_state_stays(notebook: Notebook) -> None:
@@ -88,11 +118,44 @@ def test_a_standstill_shows_the_clock_once_a_second(notebook: Notebook) -> None:
     assert len(published(notebook)) == 2
 
 
-def test_in_a_terminal_only_the_last_state_is_shown(notebook: Notebook) -> None:
+def test_in_a_terminal_each_step_is_a_line_once(notebook: Notebook) -> None:
+    def count(task: Task[None]) -> None:
+        for event in EVENTS:
+            time.sleep(0.25)
+            task.follow(event)
+
     del notebook.shell.kernel  # type: ignore[attr-defined]
     notebook.publisher.outputs.clear()
-    in_background(notebook.shell, Task("wait", lambda task: time.sleep(0.5)))
-    assert [output["data"]["text/plain"].splitlines()[0] for output in published(notebook)] == ["wait: done"]
+    in_background(notebook.shell, Task("run of orders", count))
+    assert not any(output["update"] for output in published(notebook))
+    lines = "\n".join(output["data"]["text/plain"] for output in published(notebook)).splitlines()
+    assert lines[:-1] == [
+        "run of orders: running",
+        "  orders: started",
+        "  orders: planned: 2 new files, 1.5 KB",
+        "  orders: read: 2 of 2 files, 1,200 rows",
+        "  orders: ended: loaded, 2 of 2 files, 1.5 KB, 1,200 rows",
+    ]
+    assert re.fullmatch(r"run of orders: done, elapsed: \d\.\d s", lines[-1])
+
+
+def test_what_spark_does_is_told_by_its_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = {3: ("SUCCEEDED", [4]), 5: ("RUNNING", [6, 7]), 9: ("RUNNING", [8])}
+    stages = {6: (8, 8), 7: (2, 3), 8: (0, 1)}
+    tracker = SimpleNamespace(
+        getJobIdsForGroup=lambda group: [9, 3, 5] if group == "mine" else [],
+        getJobInfo=lambda job: SimpleNamespace(status=jobs[job][0], stageIds=jobs[job][1]),
+        getStageInfo=lambda stage: SimpleNamespace(
+            numTasks=stages[stage][1], numCompletedTasks=stages[stage][0]
+        ),
+    )
+    context = SimpleNamespace(statusTracker=lambda: tracker)
+    running = SimpleNamespace(SparkContext=SimpleNamespace(_active_spark_context=context))
+    monkeypatch.setitem(sys.modules, "pyspark", running)
+    assert work._spark_tasks("mine") == SparkNow(job=3, stages_done=1, stages=3, tasks_done=10, tasks=12)
+    assert work._spark_tasks("another") == ""
+    monkeypatch.setitem(sys.modules, "pyspark", SimpleNamespace())
+    assert work._spark_tasks("mine") == ""
 
 
 def test_an_error_is_raised_where_the_cell_waits(notebook: Notebook) -> None:
@@ -141,6 +204,32 @@ def test_jobs_that_come_after_the_cell_has_ended_are_cancelled_too(
     time.sleep(0.5)
     release.set()
     assert groups
+
+
+def test_a_second_interrupt_ends_the_wait_and_not_in_a_traceback(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", _pyspark(lambda group: None))
+    release = threading.Event()
+    main = threading.main_thread().ident
+    assert main is not None
+    for seconds in (0.3, 0.8):
+        # A real signal: `interrupt_main` wakes no wait.
+        threading.Timer(seconds, signal.pthread_kill, (main, signal.SIGINT)).start()
+    begin = time.monotonic()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        in_background(notebook.shell, Task("export", lambda task: release.wait(10)))
+    release.set()
+    assert time.monotonic() - begin < work.CANCEL_SECONDS
+    (line,) = caught.value._render_traceback_()  # type: ignore[attr-defined]
+    assert line.startswith("cancelled: export; it ends in the background")
+
+
+def test_a_part_that_failed_is_in_the_head(notebook: Notebook) -> None:
+    notebook.publisher.outputs.clear()
+    event = Event("orders", "ended", "failed")
+    in_background(notebook.shell, Task("run", lambda task: task.follow(event)))
+    assert published(notebook)[-1]["data"]["text/plain"].startswith("run: failed\n  orders: ended: failed\n")
 
 
 def test_work_that_cannot_be_stopped_is_said(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,70 @@
+"""What the embedded lake's ledger says of each table: what the table holds, and how its last batch ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from alur_nb.runtime.errors import AlurError, plural
+from alur_nb.runtime.ledger import Batch, State, live
+from alur_nb.runtime.settings import load_settings
+from alur_nb.runtime.workspace import LAKE_FOLDER, open_workspace
+
+NEVER_LOADED = "never loaded"
+NEVER_RUN = "never run"
+
+_WORDS: Mapping[State, str] = {
+    State.PLANNED: "begun",
+    State.SEALED: "decided, not yet published",
+    State.COMMITTED: "loaded",
+    State.ABORTED: "aborted",
+    State.ROLLED_BACK: "rolled back",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """One table in words; `last` is its last batch, `runs` the last batch of each pipeline that wrote it."""
+
+    holds: str = NEVER_LOADED
+    last: str = ""
+    runs: Mapping[str, str] | None = None
+
+
+def table_states(names: Iterable[str]) -> dict[str, TableState]:
+    """Read the ledger of the embedded lake, once a table; a ledger that cannot be read is said, not raised."""
+    names = list(names)
+    # Looking makes nothing: without a lake there is no ledger to open.
+    if not (load_settings().root / LAKE_FOLDER / "state.db").is_file():
+        return dict.fromkeys(names, TableState())
+    try:
+        ledger = open_workspace().ledger
+        return {name: _state(ledger.batches(name)) for name in names}
+    except AlurError as error:
+        return dict.fromkeys(names, TableState(f"unknown: {error.message}"))
+
+
+def _state(batches: Sequence[Batch]) -> TableState:
+    if not batches:
+        return TableState()
+    alive = live(batches)
+    rows = sum(batch.counts.get("rows", 0) for batch in alive)
+    holds = f"{plural(rows, 'row')} in {plural(len(alive), 'batch')}" if alive else NEVER_LOADED
+    # By id, which is the order of their planning: the last one of each pipeline stays.
+    runs = {batch.pipeline: f"{_WORDS[batch.state]}, {time_text(batch)}" for batch in batches}
+    return TableState(holds, _batch_text(batches[-1]), runs)
+
+
+def _batch_text(batch: Batch) -> str:
+    counts, reason = batch.counts, (batch.reason or "").partition("\n")[0]
+    parts = [f"{batch.id} {_WORDS[batch.state]}"]
+    parts += [plural(counts["rows"], "row")] if "rows" in counts else []
+    parts += [f"{counts['rejected']:,} rejected"] if counts.get("rejected") else []
+    parts += [f"{plural(counts['skipped_files'], 'file')} skipped"] if counts.get("skipped_files") else []
+    return ", ".join([*parts, time_text(batch)]) + (f": {reason}" if reason else "")
+
+
+def time_text(batch: Batch) -> str:
+    """Return when the batch came into its state, to the second, in UTC."""
+    at = batch.times.get(batch.state.lower()) or batch.times.get("planned", "")
+    return f"{at[:19].replace('T', ' ')} UTC" if at else "at an unknown time"

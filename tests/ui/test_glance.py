@@ -1,0 +1,210 @@
+"""`%alur`: last batches, last runs, what is stale and why, where kernel and notebook differ, what to do next."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from alur_nb.runtime.project import Project
+from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.workspace import Workspace
+from alur_nb.ui.cards import to_html, to_text
+from tests.ui.conftest import Notebook
+from tests.ui.ledgers import note_batch
+from tests.ui.test_cards import read
+
+ORDERS = "%%alur_table orders --description 'What <script>alert(1)</script> sold'\nid int\namount int"
+INGEST = "%alur_pipeline ingest_orders --from 'orders/*.csv' --target OrdersBronze"
+LATE = "%%alur_table late\nid int"
+FIND = """%%alur_pipeline
+import alur_nb
+@alur_nb.pipeline(sources={'orders': alur_nb.new(OrdersBronze)}, target=LateBronze)
+def find_late(orders):
+    return clean(orders).select("id").limit(LIMIT)"""
+CLEAN = "def clean(frame):\n    return frame.where('amount > 3')"
+
+
+@pytest.fixture
+def shop(notebook: Notebook) -> Notebook:
+    """A notebook with two tables, an ingestion, and a pipeline with a helper and a parameter."""
+    for number, cell in enumerate((ORDERS, LATE, INGEST, "LIMIT = 3", CLEAN, FIND)):
+        notebook.ok(cell, f"id-{number}")
+    return notebook
+
+
+def ran(notebook: Notebook, project: Project, state: str = "loaded") -> None:
+    """Have the session see a run of both pipelines, without Spark."""
+    from alur_nb.authoring.fingerprint import fingerprint
+
+    known = project.pipelines
+    runs = tuple(PipelineRun(name, one.target.qualified_name, state) for name, one in known.items())  # type: ignore[arg-type]
+    report = RunReport("run", runs, {name: fingerprint(one) for name, one in known.items()})
+    notebook.shell.user_ns["report"] = report
+    notebook.ok("report", "report")
+
+
+def test_a_fresh_project_was_never_run(shop: Notebook) -> None:
+    text = str(shop.ok("%alur"))
+    assert text.count("never run") == 2
+    assert "next: %alur_preview ingest_orders" in text
+
+
+def test_last_batches_are_told_of_tables_and_pipelines(shop: Notebook, workspace: Workspace) -> None:
+    note_batch(workspace.ledger, "bronze.orders", counts={"rows": 1_200, "rejected": 3, "skipped_files": 2})
+    note_batch(workspace.ledger, "bronze.late", "find_late", aborted="2 rows break row(id > 0).\n  the rows")
+    seen = shop.ok("%alur")
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "THEN", str(seen))
+    assert "  bronze.orders: 2 columns, 1,200 rows in 1 batch\n" in text
+    whole = " ".join(text.split())
+    assert "last batch: 00000001-0001 loaded, 1,200 rows, 3 rejected, 2 files skipped, THEN" in whole
+    assert "last batch: 00000001-0001 aborted, THEN: 2 rows break row(id > 0).\n" in text
+    assert "last run: loaded, THEN\n" in text
+    assert "last run: aborted, THEN\n" in text
+    assert seen.next_steps[0] == "%alur_history find_late"
+    assert "pipeline: aborted</text>" in str(to_html(seen))
+
+
+def test_a_run_of_this_session_that_left_no_batch_is_told(shop: Notebook, project: Project) -> None:
+    ran(shop, project, "failed")
+    assert "last run: failed, in this session" in str(shop.ok("%alur"))
+
+
+def test_nothing_is_stale_after_a_run(shop: Notebook, project: Project) -> None:
+    ran(shop, project)
+    shop.ok(CLEAN, "id-4")
+    shop.ok(FIND + "  # a comment", "id-5")
+    shop.ok(ORDERS, "id-0")
+    assert "declared again" not in str(shop.ok("%alur"))
+
+
+@pytest.mark.parametrize(
+    ("cell", "cell_id", "name", "what"),
+    [
+        (CLEAN.replace("3", "4"), "another", "find_late", "`clean` in cell [9]"),
+        ("LIMIT = 4", "id-3", "find_late", "`LIMIT` in cell [9]"),
+        (FIND.replace('"id"', '"id", "amount"'), "id-5", "find_late", "pipeline find_late in cell [9]"),
+        (ORDERS + "\nnote string", "id-0", "ingest_orders", "table bronze.orders in cell [9]"),
+    ],
+)
+def test_what_was_declared_again_since_a_run_is_told_with_its_cell(
+    shop: Notebook, project: Project, cell: str, cell_id: str, name: str, what: str
+) -> None:
+    ran(shop, project)
+    shop.ok(cell, cell_id)
+    seen = shop.ok("%alur")
+    (line,) = [line for line in seen.pipelines if line.name == name]
+    assert line.stale == (f"declared again since its last run: {what}",)
+    assert line.stale[0] in " ".join(str(seen).split())
+    assert line.stale[0] in read(str(to_html(seen)))
+    assert any(name in step for step in seen.next_steps)
+    # The same on the pipeline's own card, and where the old report is shown again.
+    assert line.stale[0] in to_text(project.pipeline(name))
+    report = shop.shell.user_ns["report"]
+    assert f"{name} was declared again since this run: {what}" in to_text(report)
+    assert f"{name} was declared again since this run: {what}" in read(str(to_html(report)))
+
+
+def test_both_readings_fit_a_page_and_escape_what_is_declared(shop: Notebook, project: Project) -> None:
+    shop.ok(f"%alur_pipeline long --from '{'/'.join(['folder'] * 30)}/*.csv' --target late", "long")
+    seen = shop.ok("%alur")
+    assert max(map(len, str(seen).splitlines())) <= 100
+    html = str(to_html(seen))
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "What <script>alert(1)</script> sold" in str(seen)
+    assert "files(orders/*.csv) -> bronze.orders" in read(html)
+
+
+def test_two_looks_give_the_same_bytes(shop: Notebook) -> None:
+    first, second = shop.ok("%alur"), shop.ok("%alur")
+    assert str(first) == str(second)
+    assert to_html(first) == to_html(second)
+
+
+def test_a_cycle_is_a_problem_and_shown_all_the_same(shop: Notebook) -> None:
+    shop.ok("%%alur_pipeline back --target orders\nselect id, id as amount from new(late)", "back")
+    seen = shop.ok("%alur")
+    assert "Pipelines feed each other in a cycle" in str(seen)
+    assert "<svg" in str(to_html(seen))
+
+
+def test_cards_show_what_stands_around(shop: Notebook, project: Project) -> None:
+    assert "  written by: ingest_orders\n  read by: find_late" in to_text(project.table("orders"))
+    assert "  feeds: find_late" in to_text(project.pipeline("ingest_orders"))
+    assert "  runs after: ingest_orders" in to_text(project.pipeline("find_late"))
+    for value in (project.table("late"), project.pipeline("ingest_orders")):
+        html = str(to_html(value))
+        assert "find_late (pipeline)</title>" in html
+    assert "orders/*.csv (files)" not in str(to_html(project.table("late")))
+
+
+def test_of_many_pipelines_the_picture_shows_a_part_and_says_so(notebook: Notebook, project: Project) -> None:
+    for number in range(40):
+        notebook.ok(f"%%alur_table t{number}\nid int", f"t{number}")
+        before = f"select id from new(t{number - 1})" if number % 4 else ""
+        cell = f"%%alur_pipeline p{number:02} --target t{number}\n{before}"
+        notebook.ok(
+            cell if before else f"%alur_pipeline p{number:02} --from 'd{number}/*' --target t{number}",
+            f"p{number}",
+        )
+    seen = notebook.ok("%alur")
+    assert len(seen.graph.nodes) <= 60
+    shown = [node.name for node in seen.graph.nodes if node.kind == "pipeline"]
+    # Whole chains, not the first of each.
+    assert shown == [f"p{number:02}" for number in range(len(shown))]
+    said = f"The picture shows {len(shown)} of 40 pipelines; the list has all of them."
+    assert said in read(str(to_html(seen)))
+    assert len(seen.pipelines) == 40
+
+
+def _save(cells: dict[str, str]) -> None:
+    made = [
+        {
+            "cell_type": "code",
+            "id": name,
+            "source": text,
+            "metadata": {},
+            "outputs": [],
+            "execution_count": None,
+        }
+        for name, text in cells.items()
+    ]
+    Path("shop.ipynb").write_text(
+        json.dumps({"cells": made, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    )
+
+
+def test_the_kernel_is_compared_with_the_saved_notebook(
+    shop: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not shop.ok("%alur").notes
+    monkeypatch.setenv("JPY_SESSION_NAME", str(Path("shop.ipynb").absolute()))
+    _save({"id-0": ORDERS, "id-1": LATE, "id-2": INGEST, "id-5": FIND})
+    assert not shop.ok("%alur").notes
+    _save({"id-0": ORDERS, "id-1": LATE + "\nnote string", "id-2": INGEST})
+    first, second = shop.ok("%alur").notes
+    assert (
+        first
+        == "cell [3] was run, and is not saved as it ran: table bronze.late; run it again, or save the notebook"
+    )
+    assert second.startswith("in the kernel, not in the saved notebook: pipeline find_late (cell [7]); save")
+    assert first in read(str(to_html(shop.ok("%alur"))))
+    for text in ("{", "[]", '{"cells": [3]}'):
+        Path("shop.ipynb").write_text(text)
+        (note,) = shop.ok("%alur").notes
+        assert note == "shop.ipynb was not compared with the kernel: it cannot be read as a notebook"
+
+
+def test_without_cell_ids_a_cell_is_compared_by_its_text(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notebook.ok(ORDERS, None, stdin=False)
+    notebook.ok(LATE, None, stdin=False)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(Path("shop.ipynb").absolute()))
+    _save({"x": ORDERS})
+    (note,) = notebook.ok("%alur", None, stdin=False).notes
+    assert "table bronze.late" in note
+    assert "bronze.orders" not in note
