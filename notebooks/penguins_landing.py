@@ -73,12 +73,14 @@ class WrongRow:
     file: str
     bird: int
     column: str | None
-    """The column of the reject; None where the line as a whole is wrong, or where a check drops the row."""
+    """The column of the reject; None where the line as a whole is wrong."""
     reason: str
     """Words of the reject's reason."""
     field: str
     """The sheet's column that is touched."""
     harm: Callable[[str], str]
+    by_check: bool = False
+    """Whether it can be read, and a check takes it out: it is of the joined result then, and of no one file."""
 
 
 def _as_excel_date(text: str) -> str:
@@ -88,11 +90,26 @@ def _as_excel_date(text: str) -> str:
 
 
 WRONG_ROWS = (
-    WrongRow("sheets/2007-08_biscoe.csv", 4, "egg_date", "not a date", "Date Egg", lambda _: "31/11/2007"),
+    WrongRow(
+        "sheets/2007-08_biscoe.csv",
+        4,
+        "egg_date",
+        "does not match the format",
+        "Date Egg",
+        lambda _: "31/11/2007",
+    ),
     WrongRow("sheets/2007-08_biscoe.csv", 17, "mass_g", "not an integer", "Body Mass (g)", "{} g".format),
-    WrongRow("sheets/2007-08_dream.csv", 7, None, "depth", "Culmen Depth (mm)", _as_excel_date),
+    WrongRow(
+        "sheets/2007-08_dream.csv",
+        7,
+        "culmen_depth",
+        "culmen depth is a number",
+        "Culmen Depth (mm)",
+        _as_excel_date,
+        True,
+    ),
     WrongRow("sheets/2007-08_torgersen.csv", 12, "sample", "not an integer", "Sample N°", "{} bis".format),
-    WrongRow("sheets/2008-09_biscoe.csv", 20, None, "sex", "Sex", lambda _: "?"),
+    WrongRow("sheets/2008-09_biscoe.csv", 20, "sex", "a known sex", "Sex", lambda _: "?", True),
     WrongRow("sheets/2008-09_torgersen.csv", 5, None, "13 values", "Sex", "{};seen again 3/12".format),
 )
 # Below the birds: the totals of the first season's sheets, and two empty rows that were part of the selection.
