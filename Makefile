@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test test-fast test-slow test-one test-crash test-spark4 lint format bench bench-full lock venv servers clean distclean
+.PHONY: help demo stories lab test test-fast test-slow test-one test-crash test-spark4 lint format bench bench-full lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -28,7 +28,8 @@ PROCESSES ?= 2
 
 help:
 	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
-	@echo 'make lab     open JupyterLab on the copy of the quickstart in demo/'
+	@echo 'make stories run the other notebooks: penguins on hand-made sheets, weather with a late correction'
+	@echo 'make lab     open JupyterLab on the copies of the notebooks in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
@@ -42,8 +43,15 @@ help:
 demo: venv
 	@IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(BIN)/python notebooks/demo.py
 
+# Each in a folder of its own below demo/, for each is a project with a lake.
+STORIES := penguins weather
+stories: venv
+	@for story in $(STORIES); do \
+		IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(BIN)/python notebooks/demo.py $$story || exit 1; \
+	done
+
 lab: venv
-	@$(BIN)/python notebooks/demo.py --no-run
+	@for story in quickstart $(STORIES); do $(BIN)/python notebooks/demo.py $$story --no-run || exit 1; done
 	@cd demo && ../$(BIN)/python -m jupyterlab quickstart.ipynb
 
 # Two runs, so that a mistake shows within seconds. 5 is pytest's "no test was collected".

@@ -1,6 +1,7 @@
 """The demo: `python notebooks/demo.py` lays a landing zone in `demo/`, runs the quickstart there and sums it up.
 
-With `--no-run` it only lays the landing zone, the settings and the copy of the notebook.
+`python notebooks/demo.py penguins` does the same with another story, in `demo/penguins/`. With `--no-run` it only lays
+the landing zone, the settings and the copy of the notebook.
 """
 
 from __future__ import annotations
@@ -12,12 +13,15 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
 import landing_zone
+import penguins_landing
+import weather_landing
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = "quickstart.ipynb"
@@ -25,55 +29,111 @@ CELL_TIMEOUT_SECONDS = 900
 REASON_WIDTH = 80
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
-SETTINGS = """\
+TEMPLATE = """\
 # The demo's project. Its lake lies in .alur/, its landing zone in data/.
 [project]
-name = "flights"
+name = "{name}"
 
 # What `alur export` writes the bundle for. No such account or bucket exists.
 [env.dev]
 region = "eu-central-1"
 account_id = "123456789012"
-bucket = "acme-flights-dev"
+bucket = "acme-{name}-dev"
 landing = "s3://acme-landing-dev/"
 """
+SETTINGS = TEMPLATE.format(name="flights")
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A notebook, and what is laid around it."""
+
+    name: str
+    """The notebook's, without `.ipynb`."""
+    told: str
+    """What its landing zone holds, in words."""
+    settings: str
+    lay: Callable[[Path], list[Path]]
+    """Writes the landing files below the project's folder and returns those that were written."""
+
+    @property
+    def notebook(self) -> str:
+        """The notebook's file."""
+        return f"{self.name}.ipynb"
+
+    @property
+    def page(self) -> str:
+        """The executed notebook."""
+        return f"{self.name}.html"
+
+    @property
+    def folder(self) -> Path:
+        """Where it is laid unless told otherwise."""
+        return ROOT / "demo" if self.notebook == NOTEBOOK else ROOT / "demo" / self.name
+
+
+QUICKSTART = Story(
+    "quickstart",
+    f"{landing_zone.TOTAL_FLIGHTS:,} flights",
+    SETTINGS,
+    lambda folder: landing_zone.lay(folder / "data"),
+)
+STORIES = {
+    story.name: story
+    for story in (
+        QUICKSTART,
+        Story(
+            "penguins",
+            f"{penguins_landing.TOTAL_PENGUINS} penguins on hand-made sheets",
+            TEMPLATE.format(name="penguins"),
+            penguins_landing.lay,
+        ),
+        Story(
+            "weather",
+            f"{weather_landing.HOURS:,} hours of two cities",
+            TEMPLATE.format(name="weather"),
+            weather_landing.lay,
+        ),
+    )
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Lay, execute, sum up; the exit code is 1 where a cell of the notebook failed."""
     options = _parse(arguments)
-    folder: Path = options.folder.resolve()
-    lay_project(folder)
+    story = STORIES[options.story]
+    folder: Path = (options.folder or story.folder).resolve()
+    lay_project(folder, story)
     if options.no_run:
         return 0
-    failure = execute(folder)
+    failure = execute(folder, story)
     if failure is not None:
-        print(
-            f"\n{failure}\n\nThe notebook stopped there; {folder / 'quickstart.html'} shows how far it came."
-        )
+        print(f"\n{failure}\n\nThe notebook stopped there; {folder / story.page} shows how far it came.")
         return 1
     print()
-    for line in summary(folder):
+    for line in summary(folder, story):
         print(line)
     return 0
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("story", nargs="?", choices=STORIES, default="quickstart", help="default: quickstart")
     parser.add_argument("--no-run", action="store_true", help="lay the files and stop")
-    parser.add_argument("--folder", type=Path, default=ROOT / "demo", help="where (default: demo/)")
+    parser.add_argument("--folder", type=Path, help="where (default: demo/, or demo/STORY/)")
     return parser.parse_args(arguments)
 
 
-def lay_project(folder: Path) -> None:
+def lay_project(folder: Path, story: Story = QUICKSTART) -> None:
     """Make `folder` a project: landing zone, settings, notebook. What is there and right is left alone."""
     started = time.monotonic()
-    written = landing_zone.lay(folder / "data")
+    written = story.lay(folder)
     took = (
         f"{len(written)} files written in {time.monotonic() - started:.1f} s" if written else "already there"
     )
-    print(f"Landing zone  {_shown(folder / 'data')}: {landing_zone.TOTAL_FLIGHTS:,} flights, {took}")
-    offered = {"alur.toml": SETTINGS.encode(), NOTEBOOK: (ROOT / "notebooks" / NOTEBOOK).read_bytes()}
+    print(f"Landing zone  {_shown(folder / 'data')}: {story.told}, {took}")
+    notebook = (ROOT / "notebooks" / story.notebook).read_bytes()
+    offered = {"alur.toml": story.settings.encode(), story.notebook: notebook}
     for name in offer(folder, offered):
         print(f"Kept          {_shown(folder / name)}: it was edited (remove it for a fresh copy)")
 
@@ -96,7 +156,7 @@ def offer(folder: Path, files: dict[str, bytes]) -> list[str]:
     return kept
 
 
-def execute(folder: Path) -> str | None:
+def execute(folder: Path, story: Story = QUICKSTART) -> str | None:
     """Run the notebook from top to bottom in a new kernel and write it as HTML; return a failing cell's words.
 
     The notebook file itself stays as it is.
@@ -108,7 +168,7 @@ def execute(folder: Path) -> str | None:
     from alur_nb.runtime.context import java_home
 
     print(f"Java          {java_home()}")
-    notebook = nbformat.read(folder / NOTEBOOK, as_version=4)
+    notebook = nbformat.read(folder / story.notebook, as_version=4)
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -119,15 +179,15 @@ def execute(folder: Path) -> str | None:
     failure = None
     started = time.monotonic()
     # Spark and the kernel talk on stderr; JupyterLab tells its kernels where their notebook lies, so do we.
-    environment = {**os.environ, "JPY_SESSION_NAME": str(folder / NOTEBOOK)}
+    environment = {**os.environ, "JPY_SESSION_NAME": str(folder / story.notebook)}
     with (folder / "kernel.log").open("w") as log:
         try:
             client.execute(env=environment, stderr=log)
         except (CellExecutionError, DeadKernelError, TimeoutError) as error:
             failure = COLOURS.sub("", str(error))
     took = f"executed in {time.monotonic() - started:.0f} s"
-    print(f"\rNotebook      {_shown(folder / NOTEBOOK)}: {took}{' ' * 20}")
-    _write_html(notebook, folder / "quickstart.html")
+    print(f"\rNotebook      {_shown(folder / story.notebook)}: {took}{' ' * 20}")
+    _write_html(notebook, folder / story.page)
     return failure
 
 
@@ -148,7 +208,7 @@ def _write_html(notebook: Any, target: Path) -> None:
     target.write_text(page, encoding="utf-8")
 
 
-def summary(folder: Path) -> list[str]:
+def summary(folder: Path, story: Story = QUICKSTART) -> list[str]:
     """Return what lies in the lake now, from its ledger, and where to look next."""
     from alur_nb.runtime.ledger import live
     from alur_nb.runtime.workspace import open_workspace
@@ -170,7 +230,7 @@ def summary(folder: Path) -> list[str]:
             "Rejected, and why:",
             *(f"{rows:>6}  {shorten(why, REASON_WIDTH)}" for why, rows in counted),
         ]
-    return [*lines, "", *_where(folder)]
+    return [*lines, "", *_where(folder, story)]
 
 
 def _tables(lake: Path) -> list[str]:
@@ -182,9 +242,14 @@ def _total(batches: Iterable[Any], name: str) -> int:
     return sum(batch.counts.get(name, 0) for batch in batches)
 
 
-def _where(folder: Path) -> list[str]:
-    places = [("The notebook, executed", folder / "quickstart.html"), ("The lake", folder / ".alur")]
-    places += [("The bundle for AWS", path.parent) for path in sorted(folder.glob("[!.]*/**/manifest.json"))]
+def _where(folder: Path, story: Story) -> list[str]:
+    places = [("The notebook, executed", folder / story.page), ("The lake", folder / ".alur")]
+    bundles = [path.parent for path in sorted(folder.glob("[!.]*/**/manifest.json"))]
+    # A story in a folder below is a project of its own.
+    within = [
+        path for path in bundles if not (folder / path.relative_to(folder).parts[0] / "alur.toml").exists()
+    ]
+    places += [("The bundle for AWS", path) for path in within]
     return [f"{what:<24}{_shown(path)}" for what, path in places] + ["", "Next: make lab"]
 
 

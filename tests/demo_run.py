@@ -59,9 +59,9 @@ def the_demo(session: Path) -> DemoRun:
     return DemoRun(folder, done.stdout, ledger_items(folder), batch_rows(folder), lake_files(folder))
 
 
-def run_demo(folder: Path) -> subprocess.CompletedProcess[str]:
+def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run `notebooks/demo.py` in a new process, as the Makefile's target does."""
-    command = [sys.executable, "notebooks/demo.py", "--folder", str(folder)]
+    command = [sys.executable, "notebooks/demo.py", *arguments, "--folder", str(folder)]
     environment = outside_environment(IPYTHONDIR=str(folder.parent / "ipython"), JUPYTER_PREFER_ENV_PATH="1")
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False

@@ -30,7 +30,10 @@ def published_rows(project: Path, table: str) -> pa.Table:
     """Return a table's rows with their `batch_id`, without `_ingested_at`, in one order: equal where the multisets are."""
     folder = project / ".alur" / "warehouse" / table.replace(".", "/")
     by_batch = ds.partitioning(pa.schema([("batch_id", pa.string())]), flavor="hive")
-    rows = ds.dataset(folder, format="parquet", partitioning=by_batch).to_table()
+    found = ds.dataset(folder, format="parquet", partitioning=by_batch)
+    # A later batch may have columns that the first does not have.
+    schemas = [found.schema, *(fragment.physical_schema for fragment in found.get_fragments())]
+    rows = found.replace_schema(pa.unify_schemas(schemas)).to_table()
     return in_order(rows.select([name for name in rows.column_names if name != "_ingested_at"]))
 
 
@@ -68,7 +71,14 @@ def ledger_items(project: Path) -> dict[str, list[dict[str, Any]]]:
 
 def _of_the_work(batch: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in batch.items() if name not in OF_THE_RUN}
-    return kept | {"files": [RANDOM_NAME.sub("*", name) for name in batch["files"]]}
+    checks = [
+        check | {"examples": [_without_time(row) for row in check["examples"]]} for check in batch["checks"]
+    ]
+    return kept | {"checks": checks, "files": [RANDOM_NAME.sub("*", name) for name in batch["files"]]}
+
+
+def _without_time(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "_ingested_at"}
 
 
 def ledger_tables(project: Path) -> list[str]:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import venv
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from alur_nb.runtime.context import java_home
-from tests.demo_run import DemoRun, outside_environment, the_demo
+from tests.demo_run import DemoRun, the_demo
+from tests.job_run import finished, in_dag_order, make_clean_python, run_clean, run_script
 from tests.lake_state import (
     batch_rows,
     difference,
@@ -24,12 +21,9 @@ from tests.lake_state import (
     published_rows,
     published_tables,
 )
-from tests.test_wheel import SHIPPED_WITH, closure, top_level
+from tests.test_wheel import SHIPPED_WITH, closure
 
 pytestmark = pytest.mark.slow
-
-# Another clock than the notebook's: a job may run anywhere.
-JOBS_TIME_ZONE = "Asia/Kolkata"
 
 # Says what the interpreter of the jobs could import: the product from where, and which distributions besides.
 LOOK = """
@@ -55,59 +49,7 @@ def demo_run(tmp_path_factory: pytest.TempPathFactory) -> DemoRun:
 
 @pytest.fixture(scope="module")
 def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the interpreter of a new environment with pyspark, boto3 and what these need, and no alur-nb."""
-    folder = tmp_path_factory.mktemp("clean") / "venv"
-    venv.create(folder, with_pip=False, symlinks=True)
-    (site,) = folder.glob("lib/python3.*/site-packages")
-    for distribution in closure(SHIPPED_WITH):
-        for name in top_level(distribution):
-            (site / name).symlink_to(Path(str(distribution.locate_file(name))).resolve())
-    return folder / "bin" / "python"
-
-
-def run_clean(
-    python: Path, bundle: Path, *arguments: str, cwd: Path, time_zone: str = "UTC"
-) -> subprocess.CompletedProcess[str]:
-    """Run Python with the bundle's wheel on its path and nothing of the checkout or of this environment."""
-    (wheel,) = (bundle / "lib").glob("*.whl")
-    # The Java of the tests: where it is a package, the clean environment does not have it.
-    java = str(java_home().path)
-    kept = {name: value for name, value in outside_environment().items() if not name.startswith("PYTHON")}
-    environment = kept | {
-        "PYTHONPATH": str(wheel),
-        "PYTHONNOUSERSITE": "1",
-        "JAVA_HOME": java,
-        "TZ": time_zone,
-    }
-    command = [str(python), *arguments]
-    return subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=False
-    )
-
-
-def in_dag_order(bundle: Path) -> list[str]:
-    """Return the scripts in the order that an orchestrator would take from the manifest."""
-    manifest = json.loads((bundle / "manifest.json").read_text(encoding="utf-8"))
-    graph: dict[str, set[str]] = {name: set() for name in manifest["pipelines"]}
-    for upstream, downstream in manifest["edges"]:
-        graph[downstream].add(upstream)
-    return [manifest["pipelines"][name]["script"] for name in TopologicalSorter(graph).static_order()]
-
-
-def run_script(python: Path, bundle: Path, script: str, project: Path, elsewhere: Path) -> str:
-    """Run a written job to its good end, and return its log."""
-    arguments = (str(bundle / script), "--project", str(project))
-    done = run_clean(python, bundle, *arguments, cwd=elsewhere, time_zone=JOBS_TIME_ZONE)
-    assert done.returncode == 0, f"{script}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
-    return done.stderr
-
-
-def finished(log: str) -> dict[str, Any]:
-    """Return what a job logged as finished, once; its own lines are JSON."""
-    told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    found: dict[str, Any]
-    (found,) = (line for line in told if line["what"] == "finished")
-    return found
+    return make_clean_python(tmp_path_factory.mktemp("clean") / "venv")
 
 
 @pytest.fixture(scope="module")

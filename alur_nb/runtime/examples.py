@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 MAX_EXAMPLES = 20
@@ -27,12 +27,19 @@ def plain(value: object) -> Any:
             return {str(name): plain(item) for name, item in list(value.items())[:MAX_EXAMPLES]}
         case list() | tuple():
             return [plain(item) for item in value[:MAX_EXAMPLES]]
-        case datetime() | date():
+        case datetime():
+            return _in_utc(value).isoformat()
+        case date():
             return value.isoformat()
         case bytes() | bytearray():
             return cut(bytes(value[:_WIDTH]).hex())
         case _:
             return cut(str(value))
+
+
+def _in_utc(moment: datetime) -> datetime:
+    """Return a moment with its zone: Spark hands one out by this process's clock, without saying so."""
+    return moment.astimezone(UTC)
 
 
 def cut(text: str, width: int = _WIDTH) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+import time
+from datetime import UTC, date, datetime
 from decimal import Decimal
+
+import pytest
 
 from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.examples import MAX_EXAMPLES, for_ledger, plain
@@ -18,7 +21,7 @@ def failed(name: str, *rows: dict[str, object]) -> CheckResult:
 def test_values_become_what_json_holds() -> None:
     row = {
         "day": date(2026, 1, 2),
-        "at": datetime(2026, 1, 2, 3, 4),
+        "at": datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
         "price": Decimal("1.50"),
         "ratio": float("nan"),
         "bytes": bytearray(b"\x00\xff"),
@@ -28,7 +31,7 @@ def test_values_become_what_json_holds() -> None:
     }
     assert json.loads(json.dumps(plain(row), allow_nan=False)) == {
         "day": "2026-01-02",
-        "at": "2026-01-02T03:04:00",
+        "at": "2026-01-02T03:04:00+00:00",
         "price": "1.50",
         "ratio": "nan",
         "bytes": "00ff",
@@ -36,6 +39,21 @@ def test_values_become_what_json_holds() -> None:
         "none": None,
         "fine": True,
     }
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kolkata", "America/Los_Angeles"])
+def test_a_moment_is_told_in_utc_whatever_this_process_has_for_a_clock(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2010, 8, 14, tzinfo=UTC)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", zone)
+            time.tzset()
+            # As Spark makes it: by the clock of the process, without a zone.
+            assert plain(datetime.fromtimestamp(moment.timestamp())) == "2010-08-14T00:00:00+00:00"
+    finally:
+        time.tzset()
 
 
 def test_long_values_are_cut_and_say_how_long_they_were() -> None:
