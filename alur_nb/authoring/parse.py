@@ -95,7 +95,33 @@ def table_cell_to_python(
     Raises NotebookError with line and column for what is not a column.
     """
     _check_table_name(name)
-    columns = {column.name: column for column in parse_columns(body)}
+    return table_class_to_python(
+        name,
+        parse_columns(body),
+        layer=layer,
+        primary_key=primary_key,
+        partition_by=partition_by,
+        format=format,
+        description=description,
+    )
+
+
+def table_class_to_python(
+    name: str,
+    declared: Sequence[Column],
+    *,
+    layer: str = "bronze",
+    primary_key: str | None = None,
+    partition_by: str | None = None,
+    format: str | None = None,
+    description: str | None = None,
+) -> str:
+    """Write columns as a table class with `Meta.name`.
+
+    Raises NotebookError for a name, a key or a partition that cannot be.
+    """
+    _check_table_name(name)
+    columns = {column.name: column for column in declared}
     base = layer.capitalize()
     class_name = "".join(part[:1].upper() + part[1:] for part in name.split("_")) + base
     meta: dict[str, Expression] = {"name": name}

@@ -1,0 +1,482 @@
+"""A contract from landing files: what is read, what is said, and that the cell declares what a run accepts."""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from alur_nb.authoring.infer import infer, landing_files
+from alur_nb.authoring.infer_facts import ColumnEvidence, Inference, Request
+from alur_nb.authoring.unfold import unfold
+from alur_nb.runtime.context import get_spark_session
+from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime.errors import AlurError, NotebookError, SourceError
+from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.jsonl_values import RecordRules
+from alur_nb.runtime.project import Project, use_project
+from alur_nb.runtime.readers import Looker, read
+from alur_nb.runtime.sources import files
+from alur_nb.runtime.tables import Table
+from alur_nb.runtime.workspace import Workspace
+from tests.conftest import Land
+
+ORDERS = "id,amount,created_at\n1,2.50,2024-01-31 10:00:00\n2,13.75,2024-02-01 11:00:00\n"
+
+
+def inferred(workspace: Workspace, pattern: str, **settings: Any) -> Inference:
+    """Infer the table `orders` from the landing folder."""
+    return infer(
+        Request("orders", pattern, **settings), workspace.files, str(workspace.settings.root / "data")
+    )
+
+
+def columns(found: Inference) -> dict[str, ColumnEvidence]:
+    return {column.name: column for column in found.columns}
+
+
+def types(found: Inference) -> dict[str, str]:
+    return {column.name: column.type_text for column in found.columns}
+
+
+def declared(cell: str) -> Table:
+    """Return the table that a cell declares, in the way of the magic."""
+    line, _, body = cell.partition("\n")
+    project = Project()
+    with use_project(project):
+        exec(unfold("alur_table", line.removeprefix("%%alur_table"), body, project), {"__name__": "__main__"})
+    (table,) = project.tables.values()
+    return table
+
+
+def test_a_cell_declares_what_the_evidence_says(workspace: Workspace, land: Land) -> None:
+    land("orders/1.csv", ORDERS)
+    found = inferred(workspace, "orders/*.csv", primary_key="id", partition_by="day(created_at)")
+    assert found.cell == (
+        "%%alur_table orders --layer bronze --primary-key id --partition-by 'day(created_at)'\n"
+        "id         int not null\n"
+        "amount     decimal(10,2) not null\n"
+        "created_at timestamp not null\n"
+    )
+    assert found.next_step == "%alur_pipeline ingest_orders --from 'orders/*.csv' --target bronze.orders"
+    assert found.keys == ("id",)
+    assert found.files.complete
+    assert "read: all 2 rows of 1 file, 76 bytes" in str(found)
+    table = declared(found.cell)
+    assert {name: field.ddl for name, field in table.columns.items()} == {
+        "id": "int",
+        "amount": "decimal(10,2)",
+        "created_at": "timestamp",
+    }
+
+
+def test_what_a_column_body_cannot_say_is_a_class(workspace: Workspace, land: Land) -> None:
+    land("orders/1.csv", "Order No.,Day\n7,31.01.2024\n")
+    found = inferred(workspace, "orders/*.csv", description="What the shop sold")
+    assert found.cell == (
+        "%%alur_table orders\n"
+        "import alur_nb\n\n\n"
+        "class OrdersBronze(alur_nb.BronzeTable):\n"
+        '    """What the shop sold"""\n\n'
+        '    order_no = alur_nb.IntegerField(nullable=False, source="Order No.")\n'
+        '    day = alur_nb.DateField(nullable=False, format="dd.MM.yyyy")\n\n'
+        "    class Meta:\n"
+        '        name = "orders"\n'
+    )
+    assert declared(found.cell).columns["order_no"].source == "Order No."
+    assert 'spelled `Order No.`; source="Order No." needed' in str(found)
+
+
+def test_doubts_are_said_in_the_cell_too(workspace: Workspace, land: Land) -> None:
+    rows = "".join(f"{number},x\n" for number in range(500))
+    land("orders/1.csv", f"id,day\n{rows}n/a,y\n")
+    found = inferred(workspace, "orders/*.csv")
+    assert (
+        "-- 1 of 501 would be rejected as int: `n/a`; --option nullValue=n/a reads it as null;" in found.cell
+    )
+    assert found.columns[0].wanted is not None
+    assert found.columns[0].wanted.nullable
+    assert set(declared(found.cell).columns) == {"id", "day"}
+    without = inferred(workspace, "orders/*.csv", options={"nullValue": "n/a"})
+    assert without.columns[0].empty == 1
+    assert "--option nullValue=n/a" in without.next_step
+    assert not without.columns[0].doubts
+
+
+def test_a_column_that_some_files_lack_is_nullable(workspace: Workspace, land: Land) -> None:
+    land("orders/1.csv", "id,note\n1,a\n")
+    land("orders/2.csv", "ID\n2\n")
+    found = inferred(workspace, "orders/*.csv")
+    assert types(found) == {"id": "int not null", "note": "string"}
+    assert "in 1 of 2 files: null in the others" in columns(found)["note"].notes
+    assert "also spelled `ID`" in columns(found)["id"].notes
+
+
+def test_empty_shares_and_different_values_are_counted(workspace: Workspace, land: Land) -> None:
+    land("orders/1.csv", 'id,note,blank\n1,a,\n2,a," "\n3,,\n4,"",5\n')
+    found = columns(inferred(workspace, "orders/*.csv"))
+    assert [(c.rows, c.empty, c.distinct) for c in found.values()] == [(4, 0, 4), (4, 2, 1), (4, 3, 1)]
+    assert found["blank"].type_text == "int"
+    assert found["note"].wanted.nullable is not False  # type: ignore[union-attr]
+
+
+def test_only_the_head_of_a_few_files_is_read_and_that_is_said(workspace: Workspace, land: Land) -> None:
+    for number in range(9):
+        land(f"orders/{number}.csv", "id\n" + "".join(f"{row}\n" for row in range(9_999)))
+    found = inferred(workspace, "orders/*.csv")
+    assert found.files.opened == ("orders/0.csv", "orders/4.csv", "orders/8.csv")
+    assert found.files.rows == 10_002
+    assert not found.files.complete
+    assert "read: the first 10,002 rows of 3 of 9 files" in str(found)
+    assert "the rest was not seen" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("semicolons.csv", "id;name\n1;a,b\n2;c\n"),
+        ("tabs.tsv", "id\tname\n1\ta,b\n"),
+        ("packed.csv.gz", "id;name\n1;a\n"),
+        ("packed.csv.bz2", bz2.compress(b"id;name\n1;a\n")),
+        ("windows.csv", "id;name\r\n1;a\r\n"),
+        ("mac.csv", "id;name\r1;a\r"),
+        ("marked.csv", b"\xef\xbb\xbfid;name\n1;a\n"),
+        ("quoted.csv", '"id";"name"\n"1";"a\nb ""c"""\n'),
+    ],
+)
+def test_files_are_read_as_they_are_written(
+    workspace: Workspace, land: Land, name: str, content: str | bytes
+) -> None:
+    land(name, content)
+    found = inferred(workspace, name)
+    assert types(found) == {"id": "int not null", "name": "string not null"}
+    mark = "\\t" if name.endswith("tsv") else ";"
+    assert found.options == {"sep": mark}
+    assert Dialect.of(found.options).sep in ("\t", ";")
+
+
+def test_options_are_the_sources_own(workspace: Workspace, land: Land) -> None:
+    land("latin.csv", "größe#x\n1#é\n".encode("latin-1"))
+    options = {"encoding": "latin-1", "sep": "#"}
+    found = inferred(workspace, "latin.csv", options=options)
+    assert types(found) == {"größe": "int not null", "x": "string not null"}
+    assert found.options == options
+    nameless = inferred(workspace, "latin.csv", options={**options, "header": "false"})
+    assert types(nameless) == {"column_1": "string not null", "column_2": "string not null"}
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ("Order No.,order_no", ["order_no", "order_no_2"]),
+        (
+            "class,batch_id,_source_file,alur_nb",
+            ["source_class", "source_batch_id", "source_source_file", "source_alur_nb"],
+        ),
+        ("1st,#,__x", ["column_1st", "column_2", "column_x"]),
+        ("_id,a__b,Größe in cm", ["_id", "a__b", "größe_in_cm"]),
+        ("not,null,comment,values", ["source_not", "null", "comment", "values"]),
+        ("select,table", ["select", "table"]),
+    ],
+)
+def test_every_header_becomes_a_name_that_can_be_declared(
+    workspace: Workspace, land: Land, header: str, names: list[str]
+) -> None:
+    land("orders.csv", f"{header}\n{','.join(['x'] * len(names))}\n")
+    found = inferred(workspace, "orders.csv")
+    assert list(columns(found)) == names
+    table = declared(found.cell)
+    assert list(table.columns) == names
+    source = files("orders.csv")
+    look = Looker(table, source).look(landed(workspace, "orders.csv"), io.BytesIO(f"{header}\n".encode()))
+    assert look.binding.columns == tuple(names)
+
+
+def landed(workspace: Workspace, pattern: str) -> SourceFile:
+    (file,) = workspace.files.list(pattern)
+    return file
+
+
+def test_a_column_without_a_name_is_left_out(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", ",id\n0,7\n")
+    found = inferred(workspace, "orders.csv")
+    assert list(declared(found.cell).columns) == ["id"]
+    assert found.next_step.endswith("--extra-columns ignore")
+    assert "left out" in str(found)
+
+
+def test_a_key_that_the_sample_contradicts_is_a_doubt(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", "id,name\n1,a\n1,b\n,c\n")
+    found = inferred(workspace, "orders.csv", primary_key="id", layer="silver")
+    assert (
+        "--primary-key id: on the sample 1 of its values are empty and 1 row repeat a value" in found.doubts
+    )
+    assert found.keys == ("name",)
+    assert any("appends" in doubt for doubt in inferred(workspace, "orders.csv", layer="silver").doubts)
+
+
+def test_rows_of_another_width_are_a_doubt(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", "id,name\n1,a\n2\n3,b,c\n")
+    found = inferred(workspace, "orders.csv")
+    assert found.doubts == ("orders.csv: 2 rows with more or fewer values than its header would be rejected",)
+    assert found.files.rows == 1
+
+
+def test_a_header_alone_gives_texts(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", "id,name\n")
+    assert types(inferred(workspace, "orders.csv")) == {"id": "string", "name": "string"}
+
+
+BAD = [
+    ("empty.csv", b"", "the file has 0 bytes", None),
+    ("wide.csv", "id,name\n1,a\n".encode("utf-16"), "the mark of UTF-16", "--option encoding=UTF-16"),
+    (
+        "latin.csv",
+        "id,größe\n1,a\n".encode("latin-1"),
+        "is no character in utf-8",
+        "--option encoding=latin-1",
+    ),
+    ("sheet.csv", b"PK\x03\x04" + b"\0" * 99, "an Excel workbook", "Save it as CSV"),
+    ("picture.csv", b"\x89PNG\r\n\0\0\0\rIHDR", "cannot be read", None),
+    ("twins.csv", b"Id,ID\n1,2\n", "two columns that are one by name, `Id` and `ID`", "Rename one"),
+    ("array.jsonl", b'[{"id": 1}]\n', "one JSON array", "jq"),
+    ("cut.csv.gz", b"\x1f\x8b\x08\0\0\0", "cannot be read", None),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "problem", "fix"), BAD, ids=[name for name, *_ in BAD])
+def test_a_file_that_no_run_could_read_is_an_error(
+    workspace: Workspace, name: str, content: bytes, problem: str, fix: str | None
+) -> None:
+    (workspace.settings.root / "data" / name).write_bytes(content)
+    with pytest.raises(SourceError) as caught:
+        inferred(workspace, name)
+    assert problem in caught.value.message
+    assert name in caught.value.message
+    assert caught.value.place is not None
+    assert caught.value.fix
+    assert fix is None or fix in caught.value.fix
+
+
+def test_a_bad_file_among_good_ones_is_a_doubt(workspace: Workspace, land: Land) -> None:
+    land("orders/1.csv", ORDERS)
+    land("orders/2.csv", b"")
+    found = inferred(workspace, "orders/*.csv")
+    assert found.doubts == ("orders/2.csv cannot be read: the file has 0 bytes.",)
+    assert not found.files.complete
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem", "fix"),
+    [
+        (
+            "orders/*.txt",
+            "No file matches `orders/*.txt`. The landing folder is",
+            "Did you mean `orders/*.csv`",
+        ),
+        ("order/*.csv", "does not exist", "Did you mean `orders/*.csv`"),
+        ("data/orders/*.csv", "does not exist", "Did you mean `orders/*.csv`"),
+        ("orders", "No file matches", "orders/*.csv"),
+        ("nothing/like/it", "does not exist", "There are `both/*.csv`"),
+        ("both/*", "files of several formats: csv, jsonl", "'*.csv'"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_says_what_there_is(
+    workspace: Workspace, land: Land, pattern: str, problem: str, fix: str
+) -> None:
+    land("orders/1.csv", ORDERS)
+    land("both/1.csv", ORDERS)
+    land("both/2.jsonl", "{}\n")
+    with pytest.raises(SourceError) as caught:
+        inferred(workspace, pattern)
+    assert problem in caught.value.message
+    assert fix in (caught.value.fix or "")
+
+
+def test_an_empty_landing_folder_says_so(workspace: Workspace) -> None:
+    with pytest.raises(SourceError) as caught:
+        inferred(workspace, "*.csv")
+    assert "The landing folder holds no file." in (caught.value.fix or "")
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"primary_key": "nothing"}, NotebookError),
+        ({"partition_by": "week(id)"}, NotebookError),
+        ({"options": {"seq": ";"}}, AlurError),
+    ],
+)
+def test_what_the_line_says_is_checked(
+    workspace: Workspace, land: Land, settings: dict[str, Any], error: type[AlurError]
+) -> None:
+    land("orders.csv", ORDERS)
+    with pytest.raises(error) as caught:
+        inferred(workspace, "orders.csv", **settings)
+    assert caught.value.fix
+
+
+def test_json_lines_say_their_types_themselves(workspace: Workspace, land: Land) -> None:
+    records = [
+        {
+            "id": 1,
+            "price": 2.5,
+            "ok": True,
+            "at": "2024-01-31T10:00:00Z",
+            "tags": ["a"],
+            "to": {"zip": "007", "no": 1},
+        },
+        {
+            "id": 2,
+            "price": 3,
+            "ok": None,
+            "at": "2024-02-01T10:00:00Z",
+            "tags": [],
+            "to": {"zip": "008"},
+            "n": "5",
+        },
+    ]
+    land("orders.jsonl", "".join(json.dumps(record) + "\n" for record in records))
+    found = inferred(workspace, "orders.jsonl")
+    assert types(found) == {
+        "id": "int not null",
+        "price": "decimal(10,2) not null",
+        "ok": "boolean",
+        "at": "timestamp not null",
+        "tags": "array<string> not null",
+        "to": "struct<zip:string,no:int> not null",
+        "n": "string",
+    }
+    assert "to    struct<zip: string, no: int> not null" in found.cell
+    assert "--format jsonl" in found.next_step
+    assert set(declared(found.cell).columns) == set(types(found))
+
+
+JSON = st.recursive(
+    st.one_of(
+        st.none(),
+        st.booleans(),
+        st.integers(),
+        st.floats(allow_nan=False, allow_infinity=False),
+        st.text(max_size=5),
+        st.dates().map(str),
+        st.datetimes().map(str),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "b", "1", "A", "x y"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from(["id", "price", "Key", "a b"]), JSON), min_size=1, max_size=6)
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_every_record_is_accepted_but_for_the_values_that_are_named(
+    workspace: Workspace, records: list[dict[str, object]]
+) -> None:
+    lines = [json.dumps({"always": 1, **record}) for record in records]
+    (workspace.settings.root / "data" / "any.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    found = inferred(workspace, "any.jsonl")
+    table = declared(found.cell)
+    rules = RecordRules(table.name, table.file_columns, "ignore")
+    if not any(column.misfits for column in found.columns):
+        assert [rules(line)[2] for line in lines] == [[]] * len(lines)
+
+
+def test_nothing_is_imported_that_a_look_at_text_does_not_need() -> None:
+    import subprocess
+
+    program = (
+        "import sys\nfrom alur_nb.authoring.infer import infer, landing_files\n"
+        "from alur_nb.authoring.infer_facts import Request\n"
+        "str(infer(Request('orders', 'no/*.csv'), *landing_files())) if False else None\n"
+        "print(sorted({'pyspark', 'IPython', 'boto3'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_landing_folder_is_the_settings(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", ORDERS)
+    place, folder = landing_files()
+    assert folder == str(Path("data").resolve())
+    assert infer(Request("orders", "orders.csv"), place, folder).table == "bronze.orders"
+
+
+@pytest.mark.slow
+def test_spark_reads_what_was_inferred(workspace: Workspace, land: Land, spark: object) -> None:
+    """Each kind of column, read by a typed read under the inferred contract: no row is rejected."""
+    days = [(day, month) for day in (1, 9, 13, 31) for month in (1, 10, 12)]
+    kinds = {
+        "id": [str(n) for n in range(12)],
+        "big": [str(n * 10**15) for n in range(12)],
+        "flag": ["true", "FALSE", " True"] * 4,
+        "money": [f"{n}.50" for n in range(12)],
+        "ratio": ["1.5", ".5", "5.", "1e-3", "NaN", "-0"] * 2,
+        "Iso Day": [f"2024-{month:02d}-{day:02d}" for day, month in days],
+        "iso_at": ["2024-01-31 10:15", "2024-01-31T10:15:30.5Z", "2024-01-31T10:15:30+01:00"] * 4,
+        "german": [f"{day:02d}.{month:02d}.2024" for day, month in days],
+        "american": [f"{month}/{day}/2024" for day, month in days],
+        "american_at": [
+            f"{month}/{day}/2024 {1 + n}:05 {'AM' if n % 2 else 'PM'}" for n, (day, month) in enumerate(days)
+        ],
+        "padded_at": [
+            f"{month:02d}/{day:02d}/2024 {1 + n:02d}:05:59 PM" for n, (day, month) in enumerate(days)
+        ],
+        "words": [f"{day:02d} Sep 2024" if day < 31 else "05 Oct 2024" for day, _ in days],
+        "loose": [f"2024-{month}-{day}" for day, month in days],
+        "slashes": [f"2024/{month:02d}/{day:02d}" for day, month in days],
+        "date_key": [f"2024{month:02d}{day:02d}" for day, month in days],
+        "short_at": [f"{day:02d}.{month:02d}.2024 {n}:05" for n, (day, month) in enumerate(days)],
+        "zip": [f"{n:05d}" for n in range(12)],
+    }
+    text = io.StringIO()
+    csv.writer(text).writerows([kinds, *zip(*kinds.values(), strict=True)])
+    land("kinds.csv", text.getvalue())
+    found = inferred(workspace, "kinds.csv")
+    assert not [column.doubts for column in found.columns if column.doubts]
+    assert sum("format=" in column.type_text for column in found.columns) == 9
+    table, source, file = declared(found.cell), files("kinds.csv"), landed(workspace, "kinds.csv")
+    with workspace.files.open(file) as stream:
+        look = Looker(table, source).look(file, stream)
+    rows = read(get_spark_session(), [look], table, source)
+    assert rows.count() == 12
+    assert rows.where("_rejected").count() == 0
+    names = [name for name in table.columns if name not in ("ratio",)]
+    assert rows.dropna(subset=names).count() == 12
+
+
+@pytest.mark.slow
+def test_parquet_says_its_types_itself(workspace: Workspace, land: Land, spark: Any) -> None:
+    data = workspace.settings.root / "data" / "orders"
+    frame = spark.sql(
+        "select id, cast(id as decimal(7,3)) as `Net Price (EUR)`, named_struct('zip', '007') as home, "
+        "array(id) as ids, if(id = 3, null, 'x') as note from range(5)"
+    )
+    frame.coalesce(1).write.parquet(str(data))
+    found = inferred(workspace, "orders/*.parquet")
+    assert types(found) == {
+        "id": "bigint not null",
+        "net_price_eur": "decimal(7,3) not null",
+        "home": "struct<zip:string> not null",
+        "ids": "array<bigint> not null",
+        "note": "string",
+    }
+    assert found.files.complete
+    assert found.keys == ("id",)
+    assert "--format parquet" in found.next_step
+    assert declared(found.cell).columns["net_price_eur"].source == "Net Price (EUR)"
+    (data / "z.parquet").write_bytes(b"none")
+    with pytest.raises(SourceError, match="is not Parquet"):
+        inferred(workspace, "orders/z.parquet")
