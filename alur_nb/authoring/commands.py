@@ -27,9 +27,17 @@ def table_command() -> Command:
     command.add("--format", type=one_of("parquet", "iceberg"), help="default: by layer")
     command.add("--description", metavar="TEXT", help="what the table holds")
     command.add(
-        "--from", dest="from_", metavar="PATTERN", help="infer the columns from files (later release)"
+        "--from", dest="from_", metavar="PATTERN", help="a line: infer the columns from landing files"
     )
-    command.add("--new", action="store_true", help="the form (later release)")
+    command.add(
+        "--option",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="with --from: Spark's CSV option; repeatable",
+    )
+    command.add("--new", action="store_true", help="a line: the form that writes the cell")
     return command
 
 
@@ -74,5 +82,5 @@ def pipeline_command() -> Command:
     command.add("--same-content", metavar="RULE", help="warn or skip")
     command.add("--reject-limit", type=float, metavar="SHARE", help="default 0.05")
     command.add("--preview", nargs="?", type=int, const=20, metavar="ROWS", help="preview at once")
-    command.add("--new", action="store_true", help="the form (later release)")
+    command.add("--new", action="store_true", help="a line: the form that writes the cell")
     return command

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from alur_nb.authoring.infer_cell import write_cell
@@ -33,6 +33,16 @@ SAMPLE_ROWS = 10_000
 SAMPLE_FILES = 3
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The files that match, all of one format."""
+
+    files: tuple[SourceFile, ...]
+    capped: bool
+    """Whether there are more, which were not listed."""
+    format: FileFormat
+
+
 def landing_files(root: Path | None = None) -> tuple[Files, str]:
     """Return the landing files of the local environment, and the folder where relative patterns start."""
     settings = load_settings(root)
@@ -41,27 +51,34 @@ def landing_files(root: Path | None = None) -> tuple[Files, str]:
     return LaptopFiles(LocalFiles(folder), environment.region), str(folder)
 
 
-def infer(
-    request: Request, files: Files, landing: str, *, rows: int = SAMPLE_ROWS, most_files: int = SAMPLE_FILES
-) -> Inference:
-    """Infer the contract of the files that match; `landing` names their folder in errors.
+def list_files(request: Request, files: Files, landing: str) -> Found:
+    """List the files that match; `landing` names their folder in errors. Parquet among them needs Spark to be read.
 
-    Raises SourceError where no file matches or none can be read, NotebookError for a name or a key that cannot be,
-    DeclarationError for a wrong option. Parquet needs Spark.
+    Raises SourceError where none matches.
+    """
+    found, capped = find(files, request.pattern, landing)
+    return Found(tuple(found), capped, format_of(found))
+
+
+def infer(
+    request: Request, files: Files, found: Found, *, rows: int = SAMPLE_ROWS, most_files: int = SAMPLE_FILES
+) -> Inference:
+    """Infer the contract of the files that were found.
+
+    Raises SourceError where none can be read, NotebookError for a name or a key that cannot be, DeclarationError for
+    a wrong option.
     """
     dialect = Dialect.of(request.options)
-    found, capped = find(files, request.pattern, landing)
-    kind = format_of(found)
-    chosen = spread(found, most_files)
+    chosen = spread(found.files, most_files)
     share = -(-rows // len(chosen))
-    sampled = SampledFiles(len(found), capped, bytes_found=sum(file.size for file in found))
-    if kind == "parquet":
+    sampled = SampledFiles(len(found.files), found.capped, bytes_found=sum(file.size for file in found.files))
+    if found.format == "parquet":
         columns, sampled, doubts = _parquet(files, chosen, share, sampled)
-    elif kind == "jsonl":
+    elif found.format == "jsonl":
         columns, sampled, doubts = _json(files, chosen, share, sampled)
     else:
         columns, sampled, doubts, dialect = _csv(files, chosen, share, sampled, dialect)
-    return _inference(request, kind, _options(request, dialect), columns, sampled, doubts)
+    return _inference(request, found.format, _options(request, dialect), columns, sampled, doubts)
 
 
 Looked = tuple[tuple[ColumnEvidence, ...], SampledFiles, list[str]]
@@ -213,7 +230,12 @@ def _inference(
 
 def _ingestion(request: Request, kind: FileFormat, options: dict[str, str], *, left_out: bool) -> str:
     """Return the line that declares the ingestion of these files into the table."""
-    words = ["%alur_pipeline", f"ingest_{request.name}", "--from", shlex.quote(request.pattern)]
+    words = [
+        "%alur_pipeline",
+        f"ingest_{request.name}",
+        "--from",
+        shlex.quote(request.typed or request.pattern),
+    ]
     words += ["--target", f"{request.layer}.{request.name}"]
     words += ["--format", kind] if kind != "csv" else []
     for key, value in options.items():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from alur_nb.authoring.parse import body_kind, table_class_to_python
 from alur_nb.authoring.parse_columns import PACKAGE, Column, parse_columns
 from alur_nb.authoring.source_text import Call, Expression, render
 from alur_nb.runtime.errors import NotebookError
-from alur_nb.runtime.tables import Table
 from alur_nb.runtime.types import ArrayField, DecimalField, Field, MapField, StructField
 
 _WIDTH = 100
@@ -30,37 +28,6 @@ def write_cell(request: Request, columns: Sequence[ColumnEvidence], *, python: b
     if body is None:
         return f"%%alur_table {request.name}\n{source}"
     return f"{_line(request)}\n{body}"
-
-
-def declared_request(table: Table, request: Request) -> Request:
-    """Return the request with what a declared table says beside its columns, where the request says nothing."""
-    partitions = ", ".join(str(partition).replace('"', "") for partition in table.partition_by)
-    own_format = "parquet" if table.layer == "bronze" else "iceberg"
-    return Request(
-        table.name,
-        request.pattern,
-        table.layer,
-        request.primary_key or ", ".join(table.primary_key) or None,
-        request.partition_by or partitions or None,
-        request.format or (table.format if table.format != own_format else None),
-        request.description or table.description or None,
-        request.options,
-    )
-
-
-def declared_columns(table: Table) -> tuple[ColumnEvidence, ...]:
-    """Return a declared table's columns, for a cell that declares them."""
-    return tuple(
-        ColumnEvidence(name, field.source or name, field, 0, 0, 0) for name, field in table.columns.items()
-    )
-
-
-def difference(before: str, after: str, name: str) -> str:
-    """Return the unified diff of two cells' texts; empty where they are one."""
-    lines = difflib.unified_diff(
-        before.splitlines(), after.splitlines(), name, "inferred now", n=2, lineterm=""
-    )
-    return "\n".join(lines)
 
 
 def field_call(field: Field, source: str | None = None) -> Call:

@@ -10,7 +10,7 @@ from alur_nb.runtime.tables import normalized
 from alur_nb.runtime.types import Field
 
 FileFormat = Literal["csv", "jsonl", "parquet"]
-State = Literal["", "written", "written before", "differs", "declared"]
+State = Literal["", "written", "written before", "differs", "declared", "saved"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,8 @@ class Request:
     description: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Spark's CSV options."""
+    typed: str = ""
+    """The pattern as it is typed, where it has a notebook's `{name}`."""
 
 
 @dataclass(frozen=True, slots=True)

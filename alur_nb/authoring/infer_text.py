@@ -15,10 +15,11 @@ HEADERS = ("column", "type", "empty", "different", "evidence")
 
 STATES = {
     "": "the cell",
-    "written": "the cell, which was written below this one",
+    "written": "the cell, written below this one; where the front end cannot, copy it",
     "written before": "the cell; this line wrote it before, so it is not written again",
     "differs": "the cell; it differs from what this line wrote before, so nothing is written",
     "declared": "the cell; {table} is declared already, so nothing is written",
+    "saved": "the cell; the saved notebook has one for {table} already, so nothing is written",
 }
 
 
@@ -78,7 +79,7 @@ def state_text(value: Inference) -> str:
 
 def difference_text(value: Inference) -> str:
     """Return the words above the difference; empty where there is none to tell of."""
-    if value.state not in ("differs", "declared"):
+    if value.state not in ("differs", "declared", "saved"):
         return ""
     return "the difference" if value.difference else "no difference: the sample says the same"
 

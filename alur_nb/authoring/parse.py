@@ -224,6 +224,18 @@ def ingestion_cell_to_python(
     return f"{_header(name, sources, terms, project)}def {name}({parameter}):\n    return {parameter}\n"
 
 
+def function_to_python(name: str, sources: Mapping[str, Expression], terms: Terms, project: Project) -> str:
+    """Write a decorated function to be filled in: it returns its first source, or with none a `spark` to read by.
+
+    Raises NotebookError for a name that cannot be, or a target that is not declared.
+    """
+    first = next(iter(sources), None)
+    body = (
+        f"return {first}" if first else f'spark = {PACKAGE}.get_spark_session()\n    return spark.sql("...")'
+    )
+    return f"{_header(name, sources, terms, project)}def {name}({', '.join(sources)}):\n    {body}\n"
+
+
 def _header(name: str, sources: Mapping[str, Expression], terms: Terms, project: Project) -> str:
     """Write the import and the decorators, outermost first."""
     _check_function_name(name)

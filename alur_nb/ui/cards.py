@@ -17,6 +17,7 @@ from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
 from alur_nb.ui.declaring import Declaration, pipeline_text, table_text
 from alur_nb.ui.display import show
+from alur_nb.ui.form_facts import Form, form_card
 from alur_nb.ui.glance import Glance, PipelineLine, step_text
 from alur_nb.ui.help import Help
 from alur_nb.ui.html import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.infer_facts import Inference
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
 
@@ -255,6 +257,12 @@ def table_class_plain(value: TableType) -> str:
     return table_plain(value.__table__)
 
 
+def _inference_card(value: Inference) -> Html:
+    from alur_nb.ui.inference_card import inference_card
+
+    return inference_card(value)
+
+
 Card = Callable[[Any], Html]
 
 CARDS: dict[type, Card] = {
@@ -266,11 +274,13 @@ CARDS: dict[type, Card] = {
     Declaration: declaration_card,
     Glance: glance_card,
     Help: help_card,
+    Form: form_card,
 }
 
 # Known by module and name: importing them here would load more than `%load_ext` may.
 LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
+    ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
     ("alur_nb.authoring.bundle", "Bundle"): bundle_card,
 }

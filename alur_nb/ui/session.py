@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Declared = Table | flow.Pipeline
 
+# How the identity of a cell begins that has no id: it is told by its text.
+_BATCH = "text:"
+
 _listeners: list[Callable[[Declared], None]] = []
 
 
@@ -59,6 +62,10 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.is_debugging = False
+        self.written: dict[tuple[str, str], str] = {}
+        """(cell id, name) -> the text of the cell that a line wrote below itself: it is written once."""
+        self.kept: dict[tuple[str, str], str] = {}
+        """(cell id, kind of form) -> the text that the form's button kept: the next run of the cell writes it."""
         self._depth = 0
         # Outside of a cell, where a program calls a magic, an anonymous one.
         self.cell = RunningCell(0, "", None)
@@ -74,6 +81,16 @@ class Session:
         """The notebook's own names."""
         names: Mapping[str, object] = self.shell.user_ns
         return names
+
+    @property
+    def takes_cells(self) -> bool:
+        """Whether a new cell can reach anybody: a batch run has nobody to show it to."""
+        origin = self.cell.origin
+        return origin is None or not (origin.cell_id or "").startswith(_BATCH)
+
+    def write_below(self, text: str) -> None:
+        """Have the front end put a new cell below the running one, once that has ended; there can be one a cell."""
+        self.shell.set_next_input(text.rstrip("\n"), replace=False)
 
     def start(self) -> None:
         """Follow the shell's cells from now on, the running one included."""
@@ -131,7 +148,7 @@ class Session:
         cell_id = (parent.get("metadata") or {}).get("cellId")
         # nbclient and papermill send no cell id. They take no input either, which consoles do.
         if not cell_id and parent.get("content", {}).get("allow_stdin") is False:
-            cell_id = "text:" + hashlib.sha256(source.encode()).hexdigest()
+            cell_id = _BATCH + hashlib.sha256(source.encode()).hexdigest()
         return RunningCell(number, source, Origin(f"cell [{number}]", cell_id) if cell_id else None)
 
     def _heard(self, declared: Declared) -> None:

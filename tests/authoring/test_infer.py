@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import bz2
 import csv
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,47 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from alur_nb.authoring.infer import infer, landing_files
-from alur_nb.authoring.infer_facts import ColumnEvidence, Inference, Request
-from alur_nb.authoring.unfold import unfold
+from alur_nb.authoring.infer import infer, landing_files, list_files
+from alur_nb.authoring.infer_facts import Request
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import AlurError, NotebookError, SourceError
-from alur_nb.runtime.files import SourceFile
 from alur_nb.runtime.jsonl_values import RecordRules
-from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.readers import Looker, read
 from alur_nb.runtime.sources import files
-from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
+from tests.authoring.inferred import ORDERS, columns, declared, inferred, landed, types
 from tests.conftest import Land
-
-ORDERS = "id,amount,created_at\n1,2.50,2024-01-31 10:00:00\n2,13.75,2024-02-01 11:00:00\n"
-
-
-def inferred(workspace: Workspace, pattern: str, **settings: Any) -> Inference:
-    """Infer the table `orders` from the landing folder."""
-    return infer(
-        Request("orders", pattern, **settings), workspace.files, str(workspace.settings.root / "data")
-    )
-
-
-def columns(found: Inference) -> dict[str, ColumnEvidence]:
-    return {column.name: column for column in found.columns}
-
-
-def types(found: Inference) -> dict[str, str]:
-    return {column.name: column.type_text for column in found.columns}
-
-
-def declared(cell: str) -> Table:
-    """Return the table that a cell declares, in the way of the magic."""
-    line, _, body = cell.partition("\n")
-    project = Project()
-    with use_project(project):
-        exec(unfold("alur_table", line.removeprefix("%%alur_table"), body, project), {"__name__": "__main__"})
-    (table,) = project.tables.values()
-    return table
 
 
 def test_a_cell_declares_what_the_evidence_says(workspace: Workspace, land: Land) -> None:
@@ -140,40 +109,6 @@ def test_only_the_head_of_a_few_files_is_read_and_that_is_said(workspace: Worksp
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
-    [
-        ("semicolons.csv", "id;name\n1;a,b\n2;c\n"),
-        ("tabs.tsv", "id\tname\n1\ta,b\n"),
-        ("packed.csv.gz", "id;name\n1;a\n"),
-        ("packed.csv.bz2", bz2.compress(b"id;name\n1;a\n")),
-        ("windows.csv", "id;name\r\n1;a\r\n"),
-        ("mac.csv", "id;name\r1;a\r"),
-        ("marked.csv", b"\xef\xbb\xbfid;name\n1;a\n"),
-        ("quoted.csv", '"id";"name"\n"1";"a\nb ""c"""\n'),
-    ],
-)
-def test_files_are_read_as_they_are_written(
-    workspace: Workspace, land: Land, name: str, content: str | bytes
-) -> None:
-    land(name, content)
-    found = inferred(workspace, name)
-    assert types(found) == {"id": "int not null", "name": "string not null"}
-    mark = "\\t" if name.endswith("tsv") else ";"
-    assert found.options == {"sep": mark}
-    assert Dialect.of(found.options).sep in ("\t", ";")
-
-
-def test_options_are_the_sources_own(workspace: Workspace, land: Land) -> None:
-    land("latin.csv", "größe#x\n1#é\n".encode("latin-1"))
-    options = {"encoding": "latin-1", "sep": "#"}
-    found = inferred(workspace, "latin.csv", options=options)
-    assert types(found) == {"größe": "int not null", "x": "string not null"}
-    assert found.options == options
-    nameless = inferred(workspace, "latin.csv", options={**options, "header": "false"})
-    assert types(nameless) == {"column_1": "string not null", "column_2": "string not null"}
-
-
-@pytest.mark.parametrize(
     ("header", "names"),
     [
         ("Order No.,order_no", ["order_no", "order_no_2"]),
@@ -198,11 +133,6 @@ def test_every_header_becomes_a_name_that_can_be_declared(
     source = files("orders.csv")
     look = Looker(table, source).look(landed(workspace, "orders.csv"), io.BytesIO(f"{header}\n".encode()))
     assert look.binding.columns == tuple(names)
-
-
-def landed(workspace: Workspace, pattern: str) -> SourceFile:
-    (file,) = workspace.files.list(pattern)
-    return file
 
 
 def test_a_column_without_a_name_is_left_out(workspace: Workspace, land: Land) -> None:
@@ -233,78 +163,6 @@ def test_rows_of_another_width_are_a_doubt(workspace: Workspace, land: Land) -> 
 def test_a_header_alone_gives_texts(workspace: Workspace, land: Land) -> None:
     land("orders.csv", "id,name\n")
     assert types(inferred(workspace, "orders.csv")) == {"id": "string", "name": "string"}
-
-
-BAD = [
-    ("empty.csv", b"", "the file has 0 bytes", None),
-    ("wide.csv", "id,name\n1,a\n".encode("utf-16"), "the mark of UTF-16", "--option encoding=UTF-16"),
-    (
-        "latin.csv",
-        "id,größe\n1,a\n".encode("latin-1"),
-        "is no character in utf-8",
-        "--option encoding=latin-1",
-    ),
-    ("sheet.csv", b"PK\x03\x04" + b"\0" * 99, "an Excel workbook", "Save it as CSV"),
-    ("picture.csv", b"\x89PNG\r\n\0\0\0\rIHDR", "cannot be read", None),
-    ("twins.csv", b"Id,ID\n1,2\n", "two columns that are one by name, `Id` and `ID`", "Rename one"),
-    ("array.jsonl", b'[{"id": 1}]\n', "one JSON array", "jq"),
-    ("cut.csv.gz", b"\x1f\x8b\x08\0\0\0", "cannot be read", None),
-]
-
-
-@pytest.mark.parametrize(("name", "content", "problem", "fix"), BAD, ids=[name for name, *_ in BAD])
-def test_a_file_that_no_run_could_read_is_an_error(
-    workspace: Workspace, name: str, content: bytes, problem: str, fix: str | None
-) -> None:
-    (workspace.settings.root / "data" / name).write_bytes(content)
-    with pytest.raises(SourceError) as caught:
-        inferred(workspace, name)
-    assert problem in caught.value.message
-    assert name in caught.value.message
-    assert caught.value.place is not None
-    assert caught.value.fix
-    assert fix is None or fix in caught.value.fix
-
-
-def test_a_bad_file_among_good_ones_is_a_doubt(workspace: Workspace, land: Land) -> None:
-    land("orders/1.csv", ORDERS)
-    land("orders/2.csv", b"")
-    found = inferred(workspace, "orders/*.csv")
-    assert found.doubts == ("orders/2.csv cannot be read: the file has 0 bytes.",)
-    assert not found.files.complete
-
-
-@pytest.mark.parametrize(
-    ("pattern", "problem", "fix"),
-    [
-        (
-            "orders/*.txt",
-            "No file matches `orders/*.txt`. The landing folder is",
-            "Did you mean `orders/*.csv`",
-        ),
-        ("order/*.csv", "does not exist", "Did you mean `orders/*.csv`"),
-        ("data/orders/*.csv", "does not exist", "Did you mean `orders/*.csv`"),
-        ("orders", "No file matches", "orders/*.csv"),
-        ("nothing/like/it", "does not exist", "There are `both/*.csv`"),
-        ("both/*", "files of several formats: csv, jsonl", "'*.csv'"),
-    ],
-)
-def test_a_pattern_that_matches_nothing_says_what_there_is(
-    workspace: Workspace, land: Land, pattern: str, problem: str, fix: str
-) -> None:
-    land("orders/1.csv", ORDERS)
-    land("both/1.csv", ORDERS)
-    land("both/2.jsonl", "{}\n")
-    with pytest.raises(SourceError) as caught:
-        inferred(workspace, pattern)
-    assert problem in caught.value.message
-    assert fix in (caught.value.fix or "")
-
-
-def test_an_empty_landing_folder_says_so(workspace: Workspace) -> None:
-    with pytest.raises(SourceError) as caught:
-        inferred(workspace, "*.csv")
-    assert "The landing folder holds no file." in (caught.value.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -394,13 +252,13 @@ def test_every_record_is_accepted_but_for_the_values_that_are_named(
         assert [rules(line)[2] for line in lines] == [[]] * len(lines)
 
 
-def test_nothing_is_imported_that_a_look_at_text_does_not_need() -> None:
-    import subprocess
-
+def test_nothing_is_imported_that_a_look_at_text_does_not_need(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", ORDERS)
     program = (
-        "import sys\nfrom alur_nb.authoring.infer import infer, landing_files\n"
+        "import sys\nfrom alur_nb.authoring.infer import infer, landing_files, list_files\n"
         "from alur_nb.authoring.infer_facts import Request\n"
-        "str(infer(Request('orders', 'no/*.csv'), *landing_files())) if False else None\n"
+        "request, (files, folder) = Request('orders', '*.csv'), landing_files()\n"
+        "assert str(infer(request, files, list_files(request, files, folder)))\n"
         "print(sorted({'pyspark', 'IPython', 'boto3'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -411,7 +269,8 @@ def test_the_landing_folder_is_the_settings(workspace: Workspace, land: Land) ->
     land("orders.csv", ORDERS)
     place, folder = landing_files()
     assert folder == str(Path("data").resolve())
-    assert infer(Request("orders", "orders.csv"), place, folder).table == "bronze.orders"
+    request = Request("orders", "orders.csv")
+    assert infer(request, place, list_files(request, place, folder)).table == "bronze.orders"
 
 
 @pytest.mark.slow
