@@ -24,20 +24,27 @@ def beside_table(found: Inference, request: Request, table: Table) -> Inference:
     What a sample cannot know stays as it is declared: descriptions, names, the order of columns, and that a column
     may be null.
     """
-    request = _as_declared(request, table)
     declared = tuple(
         ColumnEvidence(name, one.source or name, one, 0, 0, 0) for name, one in table.columns.items()
     )
-    columns = _merged(found.columns, table)
-    bare = tuple(replace(column, doubts=()) for column in columns)
-    needs_class = any(_needs_class(request, given) for given in (declared, bare))
-    before = write_cell(request, declared, python=needs_class)
-    after = write_cell(request, bare, python=needs_class)
+    merged = _merged(found.columns, table)
+    bare = tuple(replace(column, doubts=()) for column in merged)
+    # A table's own key may stand on a column that the files no longer have.
+    before = _as_declared(replace(request, primary_key=None, partition_by=None), table, declared)
+    after = _as_declared(request, table, merged)
+    is_class = any(
+        write_cell(asked, given) == write_cell(asked, given, python=True)
+        for asked, given in ((before, declared), (after, bare))
+    )
     return replace(
         found,
         state="declared",
-        cell=write_cell(request, columns),
-        difference=difference(before, after, f"{table.qualified_name} as it is declared"),
+        cell=write_cell(after, merged),
+        difference=difference(
+            write_cell(before, declared, python=is_class),
+            write_cell(after, bare, python=is_class),
+            f"{table.qualified_name} as it is declared",
+        ),
     )
 
 
@@ -49,17 +56,18 @@ def difference(before: str, after: str, name: str) -> str:
     return "\n".join(lines)
 
 
-def _needs_class(request: Request, columns: Sequence[ColumnEvidence]) -> bool:
-    return write_cell(request, columns) == write_cell(request, columns, python=True)
-
-
-def _as_declared(request: Request, table: Table) -> Request:
+def _as_declared(request: Request, table: Table, columns: Sequence[ColumnEvidence]) -> Request:
     """Return the request with what a table says beside its columns, where the request says nothing."""
-    partitions = ", ".join(str(partition).replace('"', "") for partition in table.partition_by)
+    names = {column.name for column in columns if column.wanted is not None}
+    key = ", ".join(table.primary_key) if names.issuperset(table.primary_key) else ""
+    is_there = names.issuperset(partition.column for partition in table.partition_by)
+    partitions = (
+        ", ".join(str(partition).replace('"', "") for partition in table.partition_by) if is_there else ""
+    )
     usual = "parquet" if table.layer == "bronze" else "iceberg"
     return replace(
         request,
-        primary_key=request.primary_key or ", ".join(table.primary_key) or None,
+        primary_key=request.primary_key or key or None,
         partition_by=request.partition_by or partitions or None,
         format=request.format or (table.format if table.format != usual else None),
         description=request.description or table.description or None,

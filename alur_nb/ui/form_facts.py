@@ -29,7 +29,7 @@ ASKED = {
 }
 _HOW = {
     "": "Nothing was asked.",
-    "open": 'Fill the form, press "Keep the cell", then run this cell again (Shift+Enter): the kept cell is written '
+    "open": 'Fill the form, press "Write the cell", then run this cell again (Shift+Enter): it is written '
     "below. Its text stands above too, to be copied.",
     "written": "The kept cell, written below this one; where the front end cannot, copy it. Run this cell again for "
     "an empty form.",

@@ -122,9 +122,7 @@ class OpenForm:
         self.told = ""
         self.evidence: Html | None = None
         self.keep = self.button(
-            "Keep the cell",
-            "Keeps the text; the next run of this cell (Shift+Enter) writes it below",
-            self.kept,
+            "Write the cell", "Keeps the text; the next run of this cell writes it below", self.kept
         )
 
     def draft(self) -> Draft:
@@ -133,7 +131,8 @@ class OpenForm:
 
     def rows(self) -> list[Any]:
         """Return the controls from top to bottom."""
-        return [*self.controls.values(), self.keep]
+        said = self.widgets.Label("then run this cell again: Shift+Enter")
+        return [*self.controls.values(), self.widgets.HBox([self.keep, said])]
 
     def show(self) -> None:
         """Show the controls, and below them the cell that they make."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import bz2
+import io
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from alur_nb.runtime.dialect import Dialect
+from alur_nb.authoring.infer_files import records_of
+from alur_nb.runtime.csv_scan import parse_row
+from alur_nb.runtime.dialect import Dialect, inspect
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.workspace import Workspace
 from tests.authoring.inferred import ORDERS, inferred, types
@@ -117,3 +122,20 @@ def test_an_empty_landing_folder_says_so(workspace: Workspace) -> None:
     with pytest.raises(SourceError) as caught:
         inferred(workspace, "*.csv")
     assert "The landing folder holds no file." in (caught.value.fix or "")
+
+
+@given(st.lists(st.text('a",;\\ \né', max_size=12), min_size=1, max_size=6), st.sampled_from([",", ";"]))
+def test_records_are_those_of_the_readers_own_parser(lines: list[str], sep: str) -> None:
+    content = ("id\n" + "\n".join(lines) + "\n").encode()
+    dialect = Dialect(sep=sep)
+    look = inspect(io.BytesIO(content), "any.csv", dialect)
+    if look.problem is not None:
+        return
+    marks = Dialect(sep=sep, escape=look.escape).marks()
+    expected, position = [], 0
+    while position < len(content):
+        values, length = parse_row(content[position:], marks)
+        if length:
+            expected.append([value.decode() for value in values])
+        position += length + 1
+    assert list(records_of(content, marks)) == expected

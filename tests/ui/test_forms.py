@@ -150,7 +150,9 @@ def test_each_kind_of_pipeline_asks_for_what_it_needs(notebook: Notebook, opened
 @pytest.mark.parametrize("line", ["%alur_table --new", "%alur_pipeline --new"])
 def test_every_control_has_words(notebook: Notebook, opened: list[OpenForm], line: str) -> None:
     notebook.ok(line, "form")
-    for control in opened[0].rows():
+    form = opened[0]
+    buttons = [form.look, form.keep] if isinstance(form, TableForm) else [form.keep]
+    for control in (*form.controls.values(), *buttons):
         assert control.description.strip()
         assert control.tooltip.strip()
 

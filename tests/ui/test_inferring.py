@@ -87,6 +87,18 @@ def test_a_declared_table_is_compared_and_keeps_what_a_sample_cannot_know(shop: 
     assert found.cell.index("amount") < found.cell.index("id     int")
 
 
+def test_a_key_whose_column_is_gone_is_part_of_the_difference(shop: Notebook) -> None:
+    shop.ok(
+        "%%alur_table orders --primary-key gone --partition-by 'day(at)'\ngone int, at timestamp, id int",
+        "declared",
+    )
+    found = shop.ok(LINE, "a")
+    assert (
+        "-%%alur_table orders --layer bronze --primary-key gone --partition-by 'day(at)'" in found.difference
+    )
+    assert "+%%alur_table orders --layer bronze\n" in found.difference
+
+
 def test_a_declared_source_is_found_under_its_own_name(shop: Notebook, land: Land) -> None:
     land("orders/1.csv", "Order No.\n1\n")
     shop.ok(
