@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from alur_nb.authoring.infer_values import BLANKS, NUMBER, SPECIAL, WHOLE, Test, accepted_by, formatted_as
+from alur_nb.authoring.infer_values import BLANKS, SPECIAL, WHOLE, Test, accepted_by, formatted_as
 from alur_nb.runtime.types import (
     BooleanField,
     DateField,
@@ -116,7 +116,7 @@ def _plain(wanted: Field, texts: Mapping[str, int]) -> Choice | None:
 
 def choose_number(texts: Mapping[str, int], name: str, *, may_be_days: bool = True) -> Choice | None:
     """Choose a type for texts that are numbers; None where they are not, a string where a number would lose something."""
-    misfits = _fitting(texts, lambda text: text in SPECIAL or NUMBER.fullmatch(text) is not None)
+    misfits = _fitting(texts, accepted_by(DoubleField()))
     if misfits is None:
         return None
     numbers = [text for text in texts if text not in misfits]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import subprocess
@@ -16,10 +15,9 @@ from hypothesis import strategies as st
 
 from alur_nb.authoring.infer import infer, landing_files, list_files
 from alur_nb.authoring.infer_facts import Request
-from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.errors import AlurError, NotebookError, SourceError
+from alur_nb.runtime.errors import AlurError, NotebookError
 from alur_nb.runtime.jsonl_values import RecordRules
-from alur_nb.runtime.readers import Looker, read
+from alur_nb.runtime.readers import Looker
 from alur_nb.runtime.sources import files
 from alur_nb.runtime.workspace import Workspace
 from tests.authoring.inferred import ORDERS, columns, declared, inferred, landed, types
@@ -271,71 +269,3 @@ def test_the_landing_folder_is_the_settings(workspace: Workspace, land: Land) ->
     assert folder == str(Path("data").resolve())
     request = Request("orders", "orders.csv")
     assert infer(request, place, list_files(request, place, folder)).table == "bronze.orders"
-
-
-@pytest.mark.slow
-def test_spark_reads_what_was_inferred(workspace: Workspace, land: Land, spark: object) -> None:
-    """Each kind of column, read by a typed read under the inferred contract: no row is rejected."""
-    days = [(day, month) for day in (1, 9, 13, 31) for month in (1, 10, 12)]
-    kinds = {
-        "id": [str(n) for n in range(12)],
-        "big": [str(n * 10**15) for n in range(12)],
-        "flag": ["true", "FALSE", " True"] * 4,
-        "money": [f"{n}.50" for n in range(12)],
-        "ratio": ["1.5", ".5", "5.", "1e-3", "NaN", "-0"] * 2,
-        "Iso Day": [f"2024-{month:02d}-{day:02d}" for day, month in days],
-        "iso_at": ["2024-01-31 10:15", "2024-01-31T10:15:30.5Z", "2024-01-31T10:15:30+01:00"] * 4,
-        "german": [f"{day:02d}.{month:02d}.2024" for day, month in days],
-        "american": [f"{month}/{day}/2024" for day, month in days],
-        "american_at": [
-            f"{month}/{day}/2024 {1 + n}:05 {'AM' if n % 2 else 'PM'}" for n, (day, month) in enumerate(days)
-        ],
-        "padded_at": [
-            f"{month:02d}/{day:02d}/2024 {1 + n:02d}:05:59 PM" for n, (day, month) in enumerate(days)
-        ],
-        "words": [f"{day:02d} Sep 2024" if day < 31 else "05 Oct 2024" for day, _ in days],
-        "loose": [f"2024-{month}-{day}" for day, month in days],
-        "slashes": [f"2024/{month:02d}/{day:02d}" for day, month in days],
-        "date_key": [f"2024{month:02d}{day:02d}" for day, month in days],
-        "short_at": [f"{day:02d}.{month:02d}.2024 {n}:05" for n, (day, month) in enumerate(days)],
-        "zip": [f"{n:05d}" for n in range(12)],
-    }
-    text = io.StringIO()
-    csv.writer(text).writerows([kinds, *zip(*kinds.values(), strict=True)])
-    land("kinds.csv", text.getvalue())
-    found = inferred(workspace, "kinds.csv")
-    assert not [column.doubts for column in found.columns if column.doubts]
-    assert sum("format=" in column.type_text for column in found.columns) == 9
-    table, source, file = declared(found.cell), files("kinds.csv"), landed(workspace, "kinds.csv")
-    with workspace.files.open(file) as stream:
-        look = Looker(table, source).look(file, stream)
-    rows = read(get_spark_session(), [look], table, source)
-    assert rows.count() == 12
-    assert rows.where("_rejected").count() == 0
-    names = [name for name in table.columns if name not in ("ratio",)]
-    assert rows.dropna(subset=names).count() == 12
-
-
-@pytest.mark.slow
-def test_parquet_says_its_types_itself(workspace: Workspace, land: Land, spark: Any) -> None:
-    data = workspace.settings.root / "data" / "orders"
-    frame = spark.sql(
-        "select id, cast(id as decimal(7,3)) as `Net Price (EUR)`, named_struct('zip', '007') as home, "
-        "array(id) as ids, if(id = 3, null, 'x') as note from range(5)"
-    )
-    frame.coalesce(1).write.parquet(str(data))
-    found = inferred(workspace, "orders/*.parquet")
-    assert types(found) == {
-        "id": "bigint not null",
-        "net_price_eur": "decimal(7,3) not null",
-        "home": "struct<zip:string> not null",
-        "ids": "array<bigint> not null",
-        "note": "string",
-    }
-    assert found.files.complete
-    assert found.keys == ("id",)
-    assert "--format parquet" in found.next_step
-    assert declared(found.cell).columns["net_price_eur"].source == "Net Price (EUR)"
-    (data / "z.parquet").write_bytes(b"none")
-    with pytest.raises(SourceError, match="is not Parquet"):
-        inferred(workspace, "orders/z.parquet")
