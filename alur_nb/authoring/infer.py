@@ -5,6 +5,7 @@ CSV and JSON lines are looked at without Spark.
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,12 +23,15 @@ from alur_nb.authoring.infer_facts import ColumnEvidence, FileFormat, Inference,
 from alur_nb.authoring.infer_files import Records, Texts, find, format_of, read_records, read_texts
 from alur_nb.authoring.infer_json import choose_json_column
 from alur_nb.authoring.infer_parquet import choose_parquet_column, gathered, read_parquet
+from alur_nb.authoring.infer_types import quoted
+from alur_nb.authoring.infer_values import accepted_by
 from alur_nb.authoring.sample import spread
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SourceError, plural
 from alur_nb.runtime.files import Files, LocalFiles, SourceFile
 from alur_nb.runtime.landing import LaptopFiles
 from alur_nb.runtime.settings import LOCAL, load_settings
+from alur_nb.runtime.types import DateField, DoubleField
 
 SAMPLE_ROWS = 10_000
 SAMPLE_FILES = 3
@@ -102,13 +106,24 @@ def _csv(
         len(found),
         lambda name, one: choose_text_column(name, one, dialect.null_value),
     )
-    doubts = [*bad, *_unread(found)]
+    doubts = [*bad, *_unread(found), *(_no_header(found) if dialect.header else ())]
     doubts += [
         f"{one.path}: {plural(one.ragged, 'row')} with more or fewer values than its header would be rejected"
         for one in found
         if one.ragged
     ]
     return columns, _sampled(sampled, found, sum(len(one.rows) for one in found)), doubts, dialect
+
+
+def _no_header(found: Sequence[Texts]) -> Iterable[str]:
+    """Say where the first line looks like a row: names are seldom numbers and days."""
+    is_number, is_day = accepted_by(DoubleField()), accepted_by(DateField())
+    for one in found[:1]:
+        # Years do head the columns of a table that was turned on its side.
+        names = [name for name in one.header if not re.fullmatch("(19|20)[0-9]{2}", name)]
+        odd = [name for name in names if is_number(name) or is_day(name)]
+        if len(odd) * 2 > len(one.header):
+            yield f"{one.path}: its first line looks like a row, not a header ({quoted(odd[0])}): --option header=false"
 
 
 def _nulled(row: Sequence[str], nulls: set[str]) -> list[str | None]:

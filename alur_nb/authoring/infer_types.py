@@ -130,7 +130,7 @@ def choose_number(texts: Mapping[str, int], name: str, *, may_be_days: bool = Tr
         days = _days_as_numbers(texts, name) if may_be_days and not misfits else None
         return days or replace(_whole(numbers), misfits=misfits)
     found = _fraction(numbers, name)
-    # Of a double that is too large, or a decimal with a long exponent, the pattern alone does not tell.
+    # Of a decimal it is the digits that decide, not only the form.
     misfits = _fitting(texts, accepted_by(found.wanted))
     return None if misfits is None else replace(found, misfits=misfits)
 

@@ -87,12 +87,15 @@ def draft_text(kind: str, draft: Draft, told: str = "") -> str:
     """Return how a form stands: the cell, what is wrong with it, and what was told last."""
     lines = [f"the cell that the form for a {kind} would write:"]
     lines += [f"    {line}" for line in draft.cell.splitlines()]
-    lines.append(f"  problem: {draft.problem}" if draft.problem else "  no problem found in it")
-    lines += [
-        f"  {'next: ' if number == 0 else ''}{line}" for number, line in enumerate(draft.fix.splitlines())
-    ]
-    lines += [f"  {line}" for line in told.splitlines()]
-    return "\n".join(lines)
+    lines += _wrapped(f"problem: {draft.problem}" if draft.problem else "no problem found in it")
+    first, *rest = draft.fix.splitlines() or [""]
+    lines += _wrapped(f"next: {first}") if first else []
+    lines += [f"    {line}" for line in rest]
+    return "\n".join([*lines, *told.splitlines()])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, 100, initial_indent="  ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def draft_card(kind: str, draft: Draft, told: str = "", more: Content = None) -> Html:

@@ -199,9 +199,13 @@ class TableForm(OpenForm):
         self.thread: threading.Thread | None = None
         self.add("name", "Text", "name", "lower case letters, digits and _", value=values.name)
         self.add(
-            "layer", "Dropdown", "layer", "bronze as delivered, silver cleaned, gold to be used",
-            options=LAYERS, value=values.layer,
-        )  # fmt: skip
+            "layer",
+            "Dropdown",
+            "layer",
+            "bronze as delivered, silver cleaned, gold to be used",
+            options=LAYERS,
+            value=values.layer,
+        )
         self.add("pattern", "Text", "files to look at", "for example orders/*.csv; optional", value=pattern)
         self.look = self.button("Look", "Infers the columns from a sample of the files", self.looked)
         self.add(
@@ -282,24 +286,34 @@ class PipelineForm(OpenForm):
             "target", "Combobox", "target", "the table that it writes", options=tables, value=values.target
         )
         self.add(
-            "sources", "Textarea", "sources",
+            "sources",
+            "Textarea",
+            "sources",
             "files: a pattern a line; function: orders = orders/*.csv, or orders = new(bronze.orders)",
-            value=values.sources, rows=3,
-        )  # fmt: skip
+            value=values.sources,
+            rows=3,
+        )
         self.add("query", "Textarea", "query", "SQL over declared tables", value=values.query, rows=6)
         self.add(
             "source_system", "Text", "source system", "where the files come from", value=values.source_system
         )
         self.add(
-            "strict", "Checkbox", "strict: any bad row stops the load",
-            "off: bad files are skipped and bad rows rejected", value=values.strict,
-        )  # fmt: skip
+            "strict",
+            "Checkbox",
+            "strict: any bad row stops the load",
+            "off: bad files are skipped and bad rows rejected",
+            value=values.strict,
+        )
         self.add("schedule", "Text", "schedule", "six fields: 0 6 * * ? *", value=values.schedule)
         self.add("timezone", "Text", "time zone", "of the schedule, default UTC", value=values.timezone)
         self.add(
-            "expectations", "Textarea", "expectations", "SQL rules, one a line: amount >= 0",
-            value=values.expectations, rows=3,
-        )  # fmt: skip
+            "expectations",
+            "Textarea",
+            "expectations",
+            "SQL rules, one a line: amount >= 0",
+            value=values.expectations,
+            rows=3,
+        )
         self._enable()
 
     def draft(self) -> Draft:

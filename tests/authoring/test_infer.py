@@ -158,6 +158,20 @@ def test_rows_of_another_width_are_a_doubt(workspace: Workspace, land: Land) -> 
     assert found.files.rows == 1
 
 
+def test_a_first_line_that_is_a_row_is_a_doubt(workspace: Workspace, land: Land) -> None:
+    land("orders.csv", "1,2.50,a\n2,3.75,b\n")
+    found = inferred(workspace, "orders.csv")
+    assert found.doubts == (
+        "orders.csv: its first line looks like a row, not a header (`1`): --option header=false",
+    )
+    nameless = inferred(workspace, "orders.csv", options={"header": "false"})
+    assert not nameless.doubts
+    assert list(columns(nameless)) == ["column_1", "column_2", "column_3"]
+    land("wide.csv", "country,1999,2000\nde,1,2\n")
+    assert not inferred(workspace, "wide.csv").doubts
+    assert list(columns(inferred(workspace, "wide.csv"))) == ["country", "column_1999", "column_2000"]
+
+
 def test_a_header_alone_gives_texts(workspace: Workspace, land: Land) -> None:
     land("orders.csv", "id,name\n")
     assert types(inferred(workspace, "orders.csv")) == {"id": "string", "name": "string"}

@@ -65,6 +65,9 @@ def test_a_text_with_a_problem_is_not_kept(notebook: Notebook, opened: list[Open
     notebook.ok("%alur_table orders --new", "form")
     opened[0].keep.click()
     assert "Not kept: correct the problem first." in stands(notebook)
+    opened[0].controls["columns"].value = "id strng"
+    assert "next: Known types: string, int" in stands(notebook)
+    assert max(map(len, stands(notebook).splitlines())) <= 100
     assert notebook.ok("%alur_table --new", "form").step == "open"
 
 
@@ -111,6 +114,7 @@ def test_looking_fills_in_the_columns_and_shows_the_evidence(
     assert form.value("columns") == "id     int not null\namount decimal(10,2) not null\n"
     assert (form.look.disabled, form.look.description) == (False, "Look")
     assert "candidate keys, on the sample: id" in stands(notebook)
+    assert max(map(len, stands(notebook).splitlines())) <= 100
     assert "evidence for the columns" in notebook.shown("text/html")[-1]
     form.controls["pattern"].value = "order/*.csv"
     assert "candidate keys" not in stands(notebook)
