@@ -115,7 +115,7 @@ def _pattern_of(path: str) -> str:
 
 def format_of(found: Sequence[SourceFile]) -> FileFormat:
     """Tell the files' format by their names; SourceError where there are two."""
-    formats = dict.fromkeys(_format_of(file.path) for file in found)
+    formats = dict.fromkeys(format_of_name(file.path) for file in found)
     if len(formats) > 1:
         raise SourceError(
             f"The pattern matches files of several formats: {', '.join(formats)}.",
@@ -124,7 +124,8 @@ def format_of(found: Sequence[SourceFile]) -> FileFormat:
     return next(iter(formats))
 
 
-def _format_of(path: str) -> FileFormat:
+def format_of_name(path: str) -> FileFormat:
+    """Tell a file's format by its name; a pattern's too."""
     bare = path.lower()
     for suffix in _PACKED:
         bare = bare.removesuffix(suffix)

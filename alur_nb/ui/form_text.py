@@ -84,6 +84,7 @@ def pipeline_draft(values: PipelineValues, project: Project) -> Draft:
     words = ["%%alur_pipeline" if values.kind == KINDS[1] else "%alur_pipeline", values.name.strip()]
     if values.kind == KINDS[0]:
         words += _options(*(("--from", pattern) for pattern in _lines(values.sources)))
+        words += _options(("--format", _format(_lines(values.sources))))
         words += _options(("--source-system", values.source_system))
         words += [] if values.strict else ["--no-strict"]
     words += _options(
@@ -131,8 +132,17 @@ def _source(text: str, project: Project) -> tuple[str, Expression]:
         known = Name(class_of(find_table(value[4:-1].strip(), project), project))
         return name, Call(f"{PACKAGE}.new", [known])
     if any(mark in value for mark in "/*?"):
-        return name, Call(f"{PACKAGE}.files", [value])
+        kind = _format([value])
+        return name, Call(f"{PACKAGE}.files", [value], {"format": kind} if kind else {})
     return name, Name(class_of(find_table(value, project), project))
+
+
+def _format(patterns: Iterable[str]) -> str:
+    """Return the files' format where it has to be said: all of one, which is not CSV."""
+    from alur_nb.authoring.infer_files import format_of_name
+
+    formats = {format_of_name(pattern) for pattern in patterns} - {"csv"}
+    return formats.pop() if len(formats) == 1 else ""
 
 
 def _checked(magic: str, line: str, body: str | None, project: Project) -> Draft:

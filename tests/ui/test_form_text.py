@@ -88,6 +88,14 @@ def test_an_ingestion_is_a_line(shop: Project) -> None:
     assert not draft.problem
 
 
+def test_the_format_is_told_by_the_names_of_the_files(shop: Project) -> None:
+    line = pipeline_draft(replace(INGEST, sources="orders/*.jsonl.gz"), shop)
+    assert "--from 'orders/*.jsonl.gz' --format jsonl --target" in line.cell
+    function = pipeline_draft(replace(INGEST, kind=KINDS[2], sources="orders = orders/*.parquet"), shop)
+    assert 'alur_nb.files("orders/*.parquet", format="parquet")' in function.cell
+    assert not line.problem + function.problem
+
+
 def test_a_query_is_a_cell(shop: Project, notebook: Notebook) -> None:
     notebook.ok("%%alur_table revenue --layer gold\nday date", "gold")
     draft = pipeline_draft(
