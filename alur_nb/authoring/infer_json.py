@@ -14,12 +14,14 @@ from alur_nb.runtime.tables import normalized
 from alur_nb.runtime.types import (
     ArrayField,
     BooleanField,
+    DateField,
     DecimalField,
     DoubleField,
     Field,
     MapField,
     StringField,
     StructField,
+    TimestampField,
 )
 
 _MOST_MEMBERS = 50
@@ -29,6 +31,9 @@ _MOST_MEMBERS = 50
 def choose_json_column(name: str, one: Gathered) -> Choice | str:
     """Choose the type of a key's values, none of them null; a text says why no type holds them."""
     choice = _choose(name, one.values)
+    if not isinstance(choice, str) and isinstance(choice.wanted, (DateField, TimestampField)):
+        # To days and moments a blank text is null.
+        one.values = [value for value in one.values if str(value).strip(BLANKS)]
     if isinstance(choice, str) or not choice.misfits:
         return choice
     return replace(choice, doubts=(misfit_text(choice, len(one.values)), *choice.doubts))

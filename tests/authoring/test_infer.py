@@ -230,6 +230,13 @@ def test_json_lines_say_their_types_themselves(workspace: Workspace, land: Land)
     assert set(declared(found.cell).columns) == set(types(found))
 
 
+def test_a_blank_text_is_no_day(workspace: Workspace, land: Land) -> None:
+    land("orders.jsonl", '{"id": 1, "day": "2024-01-31"}\n{"id": 2, "day": " "}\n')
+    found = inferred(workspace, "orders.jsonl")
+    assert types(found) == {"id": "int not null", "day": "date"}
+    assert columns(found)["day"].empty == 1
+
+
 JSON = st.recursive(
     st.one_of(
         st.none(),
@@ -239,6 +246,7 @@ JSON = st.recursive(
         st.text(max_size=5),
         st.dates().map(str),
         st.datetimes().map(str),
+        st.sampled_from(["", " "]),
     ),
     lambda inner: (
         st.lists(inner, max_size=3)
