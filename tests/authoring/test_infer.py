@@ -259,7 +259,7 @@ JSON = st.recursive(
 @given(
     st.lists(st.dictionaries(st.sampled_from(["id", "price", "Key", "a b"]), JSON), min_size=1, max_size=6)
 )
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_record_is_accepted_but_for_the_values_that_are_named(
     workspace: Workspace, records: list[dict[str, object]]
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alur_nb.authoring.infer_cell import field_call, write_cell
@@ -101,6 +101,7 @@ HEADERS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(HEADERS)
 def test_any_header_becomes_names_that_find_its_columns(headers: list[str]) -> None:
     headers = [header for header in headers if header.strip()] or ["id"]

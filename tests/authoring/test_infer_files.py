@@ -6,7 +6,7 @@ import bz2
 import io
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alur_nb.authoring.infer_files import records_of
@@ -124,6 +124,7 @@ def test_an_empty_landing_folder_says_so(workspace: Workspace) -> None:
     assert "The landing folder holds no file." in (caught.value.fix or "")
 
 
+@settings(deadline=None)
 @given(st.lists(st.text('a",;\\ \né', max_size=12), min_size=1, max_size=6), st.sampled_from([",", ";"]))
 def test_records_are_those_of_the_readers_own_parser(lines: list[str], sep: str) -> None:
     content = ("id\n" + "\n".join(lines) + "\n").encode()

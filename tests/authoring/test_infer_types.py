@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alur_nb.authoring.infer_types import MISFIT_SHARE, choose, quoted
@@ -153,6 +153,7 @@ COLUMNS = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(COLUMNS, st.sampled_from(["", "amount", "day"]))
 def test_a_type_accepts_every_value_but_those_that_are_named(texts: dict[str, int], name: str) -> None:
     values = {text: count for text, count in texts.items() if not is_empty(text)}
