@@ -20,7 +20,7 @@ from alur_nb.authoring.infer_columns import (
     key_doubts,
 )
 from alur_nb.authoring.infer_facts import ColumnEvidence, FileFormat, Inference, Request, SampledFiles
-from alur_nb.authoring.infer_files import Records, Texts, find, format_of, read_records, read_texts
+from alur_nb.authoring.infer_files import Records, Share, Texts, find, format_of, read_records, read_texts
 from alur_nb.authoring.infer_json import choose_json_column
 from alur_nb.authoring.infer_parquet import choose_parquet_column, gathered, read_parquet
 from alur_nb.authoring.infer_types import quoted
@@ -34,7 +34,7 @@ from alur_nb.runtime.settings import LOCAL, load_settings
 from alur_nb.runtime.types import DateField, DoubleField
 
 SAMPLE_ROWS = 10_000
-SAMPLE_FILES = 3
+SAMPLE_FILES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def infer(
     """
     dialect = Dialect.of(request.options)
     chosen = spread(found.files, most_files)
-    share = -(-rows // len(chosen))
+    share = Share.of(rows, len(chosen))
     sampled = SampledFiles(len(found.files), found.capped, bytes_found=sum(file.size for file in found.files))
     if found.format == "parquet":
         columns, sampled, doubts = _parquet(files, chosen, share, sampled)
@@ -89,14 +89,14 @@ Looked = tuple[tuple[ColumnEvidence, ...], SampledFiles, list[str]]
 
 
 def _csv(
-    files: Files, chosen: Sequence[SourceFile], rows: int, sampled: SampledFiles, dialect: Dialect
+    files: Files, chosen: Sequence[SourceFile], share: Share, sampled: SampledFiles, dialect: Dialect
 ) -> tuple[tuple[ColumnEvidence, ...], SampledFiles, list[str], Dialect]:
     found: list[Texts] = []
 
     def read(file: SourceFile) -> Texts:
         nonlocal dialect
         # What the first file says of its separator holds for the others.
-        texts, dialect = read_texts(files, file, dialect, rows)
+        texts, dialect = read_texts(files, file, dialect, share)
         return texts
 
     bad = _readable(chosen, read, found.append)
@@ -130,9 +130,9 @@ def _nulled(row: Sequence[str], nulls: set[str]) -> list[str | None]:
     return [None if value in nulls else value for value in row]
 
 
-def _json(files: Files, chosen: Sequence[SourceFile], rows: int, sampled: SampledFiles) -> Looked:
+def _json(files: Files, chosen: Sequence[SourceFile], share: Share, sampled: SampledFiles) -> Looked:
     found: list[Records] = []
-    bad = _readable(chosen, lambda file: read_records(files, file, rows), found.append)
+    bad = _readable(chosen, lambda file: read_records(files, file, share), found.append)
     headers = [tuple(dict.fromkeys(key for record in one.records for key in record)) for one in found]
     columns = evidence(
         gather(
@@ -151,10 +151,10 @@ def _json(files: Files, chosen: Sequence[SourceFile], rows: int, sampled: Sample
     return columns, _sampled(sampled, found, sum(len(one.records) for one in found)), doubts
 
 
-def _parquet(files: Files, chosen: Sequence[SourceFile], rows: int, sampled: SampledFiles) -> Looked:
+def _parquet(files: Files, chosen: Sequence[SourceFile], share: Share, sampled: SampledFiles) -> Looked:
     from alur_nb.runtime.context import get_spark_session
 
-    footers = read_parquet(get_spark_session(), files, chosen, rows)
+    footers = read_parquet(get_spark_session(), files, chosen, share.rows)
     columns = evidence(
         gathered(footers), len(footers), lambda name, one: choose_parquet_column(footers, name, one)
     )

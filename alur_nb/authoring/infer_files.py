@@ -24,7 +24,8 @@ from alur_nb.runtime.jsonl_values import RecordRules
 from alur_nb.runtime.tables import normalized
 
 HEAD_BYTES = 4 << 20
-"""The most of one file that is looked at."""
+"""The most of one file that is looked at; of many files less, together twice as much."""
+_SMALL_HEAD_BYTES = 1 << 20
 LISTING_CAP = 10_000
 """Files of a listing among which those to open are chosen."""
 
@@ -132,16 +133,29 @@ def format_of_name(path: str) -> FileFormat:
     return _FORMATS.get(PurePosixPath(bare).suffix, "csv")
 
 
-def read_texts(files: Files, file: SourceFile, dialect: Dialect, max_rows: int) -> tuple[Texts, Dialect]:
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much is read of each of the files that are opened."""
+
+    rows: int
+    bytes: int
+
+    @classmethod
+    def of(cls, rows: int, files: int) -> Share:
+        """Divide the sample's rows among the files."""
+        return cls(-(-rows // files), min(HEAD_BYTES, max(_SMALL_HEAD_BYTES, 2 * HEAD_BYTES // files)))
+
+
+def read_texts(files: Files, file: SourceFile, dialect: Dialect, share: Share) -> tuple[Texts, Dialect]:
     """Read the head of a CSV file; where its first line has no comma, by the separator that it has.
 
     Raises SourceError for a file that no run could read.
     """
-    found = _head(files, file, dialect, max_rows)
+    found = _head(files, file, dialect, share)
     mark = _separator(found, file.path, dialect)
     if mark:
         dialect = replace(dialect, sep=mark)
-        found = _head(files, file, dialect, max_rows)
+        found = _head(files, file, dialect, share)
     look = inspect(io.BytesIO(found.data), file.path, dialect)
     _refuse(file, look)
     _refuse_twins(file, look)
@@ -155,9 +169,9 @@ def read_texts(files: Files, file: SourceFile, dialect: Dialect, max_rows: int) 
     return Texts(file.path, header, fitting, len(rows) - len(fitting), found), dialect
 
 
-def _head(files: Files, file: SourceFile, dialect: Dialect, max_rows: int) -> Head:
-    with files.open(file, head=HEAD_BYTES + _SLACK) as stream:
-        return head(stream, file.path, dialect, max_bytes=HEAD_BYTES, max_rows=max_rows)
+def _head(files: Files, file: SourceFile, dialect: Dialect, share: Share) -> Head:
+    with files.open(file, head=share.bytes + _SLACK) as stream:
+        return head(stream, file.path, dialect, max_bytes=share.bytes, max_rows=share.rows)
 
 
 def _separator(found: Head, path: str, dialect: Dialect) -> str:
@@ -245,12 +259,12 @@ def _quoted_record(content: bytes, start: int, marks: Marks) -> tuple[list[bytes
         width *= 8
 
 
-def read_records(files: Files, file: SourceFile, max_rows: int) -> Records:
+def read_records(files: Files, file: SourceFile, share: Share) -> Records:
     """Read the head of a file of JSON lines.
 
     Raises SourceError for a file that no run could read.
     """
-    found = _head(files, file, Dialect(quote="", header=False), max_rows)
+    found = _head(files, file, Dialect(quote="", header=False), share)
     _refuse(file, inspect_json_lines(io.BytesIO(found.data), file.path, every_key=False))
     lines = _content(found, file.path, Dialect()).decode().split("\n")
     decode = RecordRules("", {}, "ignore").decoder.decode

@@ -117,6 +117,11 @@ class Kernel:
             self._receive()
         return self._outputs.pop(request, [])
 
+    def unclaimed(self) -> list[dict[str, Any]]:
+        """Return the outputs that belong to no cell or widget that was waited for, as those of a thread may."""
+        outputs, self._outputs = self._outputs, {}
+        return [output for of_one in outputs.values() for output in of_one]
+
     def collect(
         self,
         request: str,

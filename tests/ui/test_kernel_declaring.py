@@ -87,3 +87,15 @@ def test_a_form_keeps_its_cell_for_the_next_run_of_its_line(kernel: Kernel) -> N
     done = kernel.run("%alur_table --new", "form")
     assert below(done) == ["%%alur_table late --layer bronze\nid int"]
     assert below(kernel.run("%alur_table --new", "form")) == []
+
+
+def test_a_look_in_a_thread_reaches_the_forms_output(kernel: Kernel) -> None:
+    form = kernel.run("%alur_table sales --new --from 'orders/*.csv'", "look")
+    shown = [output for output in form.outputs if "display_id" in output.get("transient", {})]
+    press(kernel, models(form)["Look"])
+    join = "import threading\nfor t in threading.enumerate():\n    t.name == 'alur-look' and t.join()"
+    outputs = [*kernel.run(join, "join").outputs, *kernel.unclaimed()]
+    updates = [one for one in outputs if one["type"] == "update_display_data"]
+    assert {one["transient"]["display_id"] for one in updates} == {shown[0]["transient"]["display_id"]}
+    assert "candidate keys, on the sample: id" in updates[-1]["data"]["text/plain"]
+    assert "%%alur_table sales --layer bronze\n    id     int not null" in updates[-1]["data"]["text/plain"]
