@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from pyspark.sql import SparkSession
 
 from alur_nb.authoring.infer_facts import Inference
 from alur_nb.runtime.errors import NotebookError, SourceError
 from alur_nb.runtime.project import Project
+from alur_nb.runtime.workspace import Workspace
 from alur_nb.ui.cards import to_html, to_text
 from tests.conftest import Land
 from tests.ui.conftest import Notebook
@@ -209,10 +211,12 @@ def test_the_card_has_the_facts_of_the_text(shop: Notebook, land: Land) -> None:
 
 
 @pytest.mark.slow
-def test_parquet_is_looked_at_in_the_background(shop: Notebook, workspace: object, spark: object) -> None:
-    from alur_nb.runtime.context import get_spark_session
-
-    get_spark_session().range(3).coalesce(1).write.parquet("data/numbers")
+def test_parquet_is_looked_at_in_the_background(
+    shop: Notebook, workspace: Workspace, spark: SparkSession
+) -> None:
+    # Spark's own working directory is not the test's.
+    target = workspace.settings.root / "data" / "numbers"
+    spark.range(3).coalesce(1).write.parquet(str(target))
     found = shop.ok("%alur_table numbers --from 'numbers/*.parquet'", "a")
     assert (found.state, found.format) == ("written", "parquet")
     assert (written(shop) or "").endswith("id bigint not null")
