@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -106,13 +107,21 @@ def _csv(
         len(found),
         lambda name, one: choose_text_column(name, one, dialect.null_value),
     )
-    doubts = [*bad, *_unread(found), *(_no_header(found) if dialect.header else ())]
+    doubts = [*bad, *_unread(found), *(_no_header(found) if dialect.header else ()), *_null_words(columns)]
     doubts += [
         f"{one.path}: {plural(one.ragged, 'row')} with more or fewer values than its header would be rejected"
         for one in found
         if one.ragged
     ]
     return columns, _sampled(sampled, found, sum(len(one.rows) for one in found)), doubts, dialect
+
+
+def _null_words(columns: Sequence[ColumnEvidence]) -> Iterable[str]:
+    """Say which word seems to mean null, and the option with which the line reads it so."""
+    words = Counter(column.null_word for column in columns if column.null_word)
+    for word, count in words.most_common(1):
+        option = shlex.quote(f"nullValue={word}")
+        yield f"{quoted(word)} seems to mean null in {plural(count, 'column')}: look again with --option {option}"
 
 
 def _no_header(found: Sequence[Texts]) -> Iterable[str]:

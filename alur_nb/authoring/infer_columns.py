@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from alur_nb.authoring.infer_facts import ColumnEvidence
-from alur_nb.authoring.infer_types import Choice, choose, quoted
+from alur_nb.authoring.infer_types import NULL_WORDS, Choice, choose, quoted
 from alur_nb.authoring.infer_values import is_empty
 from alur_nb.authoring.parse_columns import PACKAGE
 from alur_nb.runtime.contract import METADATA, RESERVED
@@ -113,7 +113,7 @@ def _column(name: str, one: Gathered, of_files: int, choice: Choice) -> ColumnEv
         notes.append(f"also spelled {', '.join(map(quoted, one.spellings[1:]))}")
     if column.is_unique and isinstance(column.wanted, _KEY_TYPES):
         notes.append("unique in the sample")
-    return replace(column, notes=tuple(notes), doubts=choice.doubts)
+    return replace(column, notes=tuple(notes), doubts=choice.doubts, null_word=choice.null_word)
 
 
 def _hashable(value: object) -> object:
@@ -141,9 +141,9 @@ def choose_text_column(name: str, one: Gathered, null_value: str) -> Choice:
         return choice
     words = list(choice.misfits)
     way = f"; --option {shlex.quote(f'nullValue={words[0]}')} reads it as null" if len(words) == 1 else ""
-    return replace(
-        choice, doubts=(f"{misfit_text(choice, len(one.values))}{way}; string takes all", *choice.doubts)
-    )
+    said = f"{misfit_text(choice, len(one.values))}{way}; string takes all"
+    is_null = len(words) == 1 and words[0].lower() in NULL_WORDS
+    return replace(choice, doubts=(said, *choice.doubts), null_word=words[0] if is_null else "")
 
 
 def column_names(headers: Mapping[str, str]) -> dict[str, str]:

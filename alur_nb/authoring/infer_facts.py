@@ -53,6 +53,8 @@ class ColumnEvidence:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What the user should look at; said in the cell too."""
+    null_word: str = ""
+    """The one text of the column that seems to mean null, where there is one."""
 
     @property
     def needs_source(self) -> bool:
@@ -89,6 +91,7 @@ class ColumnEvidence:
             "distinct": self.distinct,
             "unique": self.is_unique,
             "misfits": dict(self.misfits),
+            "null_word": self.null_word or None,
             "files": self.files,
             "of_files": self.of_files,
             "notes": list(self.notes),

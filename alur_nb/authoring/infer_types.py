@@ -73,6 +73,8 @@ class Choice:
     notes: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     """What the user should look at: these are said in the cell too."""
+    null_word: str = ""
+    """The one text of the column that seems to mean null, where there is one."""
 
 
 def quoted(text: str) -> str:
@@ -244,7 +246,9 @@ def _text(texts: Mapping[str, int], name: str) -> Choice:
             option = shlex.quote(f"nullValue={next(iter(words))}")
             way = f"--option {option}" if len(words) == 1 else "one word for null in the files"
             why = f"all but {named} ({sum(words.values()):,} of {total:,}) are {other.wanted.ddl}: with {way} it can be"
-            return Choice(StringField(), doubts=(why,))
+            return Choice(
+                StringField(), doubts=(why,), null_word=next(iter(words)) if len(words) == 1 else ""
+            )
     return Choice(StringField(), notes=tuple(_nearly(texts)))
 
 

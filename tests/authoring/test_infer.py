@@ -72,6 +72,7 @@ def test_doubts_are_said_in_the_cell_too(workspace: Workspace, land: Land) -> No
     assert found.columns[0].wanted is not None
     assert found.columns[0].wanted.nullable
     assert set(declared(found.cell).columns) == {"id", "day"}
+    assert found.doubts == ("`n/a` seems to mean null in 1 column: look again with --option nullValue=n/a",)
     without = inferred(workspace, "orders/*.csv", options={"nullValue": "n/a"})
     assert without.columns[0].empty == 1
     assert "--option nullValue=n/a" in without.next_step
