@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.batch_names import pipeline_named
 from alur_nb.authoring.listing import source_text
-from alur_nb.authoring.sizes import size_text
+from alur_nb.authoring.preview_notes import size_text
 from alur_nb.runtime import supersede
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.errors import AlurError, plural

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from alur_nb.authoring.preview_facts import Obstacle
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_rehearsal import Rehearsed, TableSample
-from alur_nb.authoring.sizes import size_text
+from alur_nb.authoring.sizes import size_text as size_text  # others have it from here
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline

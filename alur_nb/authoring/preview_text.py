@@ -6,8 +6,8 @@ import textwrap
 from collections.abc import Iterator, Sequence
 
 from alur_nb.authoring.preview_facts import CheckPreview, ContractColumn, Preview, Sampled, SourcePreview
+from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.query import cell_text
-from alur_nb.authoring.sizes import size_text
 from alur_nb.runtime.compare import Status
 from alur_nb.runtime.errors import plural
 

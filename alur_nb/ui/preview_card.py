@@ -12,8 +12,8 @@ from alur_nb.authoring.preview_facts import (
     SourcePreview,
     Step,
 )
+from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.preview_text import source_facts
-from alur_nb.authoring.sizes import size_text
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import (
     Content,

@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Declared = Table | flow.Pipeline
 
-# How the identity of a cell begins that has no id: it is told by its text.
-_BATCH = "text:"
-
 _listeners: list[Callable[[Declared], None]] = []
 
 
@@ -86,7 +83,8 @@ class Session:
     def takes_cells(self) -> bool:
         """Whether a new cell can reach anybody: a batch run has nobody to show it to."""
         origin = self.cell.origin
-        return origin is None or not (origin.cell_id or "").startswith(_BATCH)
+        # Of a batch run's cells the text is the identity.
+        return origin is None or not (origin.cell_id or "").startswith("text:")
 
     def write_below(self, text: str) -> None:
         """Have the front end put a new cell below the running one, once that has ended; there can be one a cell."""
@@ -148,7 +146,7 @@ class Session:
         cell_id = (parent.get("metadata") or {}).get("cellId")
         # nbclient and papermill send no cell id. They take no input either, which consoles do.
         if not cell_id and parent.get("content", {}).get("allow_stdin") is False:
-            cell_id = _BATCH + hashlib.sha256(source.encode()).hexdigest()
+            cell_id = "text:" + hashlib.sha256(source.encode()).hexdigest()
         return RunningCell(number, source, Origin(f"cell [{number}]", cell_id) if cell_id else None)
 
     def _heard(self, declared: Declared) -> None:
