@@ -35,9 +35,18 @@ def table_command() -> Command:
         dest="from_",
         metavar="PATTERN",
         takes="landing path",
-        help="infer the columns from files (later release)",
+        help="a line: infer the columns from landing files",
     )
-    command.add("--new", action="store_true", help="the form (later release)")
+    command.add(
+        "--option",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        takes="csv option",
+        help="with --from: Spark's CSV option; repeatable",
+    )
+    command.add("--new", action="store_true", help="a line: the form that writes the cell")
     return command
 
 
@@ -67,7 +76,7 @@ def pipeline_command() -> Command:
     )
     _add_files_options(command)
     command.add("--preview", nargs="?", type=int, const=20, metavar="ROWS", help="preview at once")
-    command.add("--new", action="store_true", help="the form (later release)")
+    command.add("--new", action="store_true", help="a line: the form that writes the cell")
     return command
 
 

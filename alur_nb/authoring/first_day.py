@@ -64,7 +64,7 @@ def _table(name: str, **columns: Field) -> Table:
 
 def _ingestion(target: Table, pattern: str) -> Pipeline:
     check = Expectation("has an id", no_nulls_in_column("order_id"))
-    source = files(pattern, strict=False, reject_limit=1.0)
+    source = files(pattern, format=pattern.rpartition(".")[2], strict=False, reject_limit=1.0)
     return Pipeline(
         f"ingest_{target.name}", lambda rows: rows, {"rows": source}, target, expectations=(check,)
     )

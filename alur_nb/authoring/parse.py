@@ -95,7 +95,33 @@ def table_cell_to_python(
     Raises NotebookError with line and column for what is not a column.
     """
     _check_table_name(name)
-    columns = {column.name: column for column in parse_columns(body)}
+    return table_class_to_python(
+        name,
+        parse_columns(body),
+        layer=layer,
+        primary_key=primary_key,
+        partition_by=partition_by,
+        format=format,
+        description=description,
+    )
+
+
+def table_class_to_python(
+    name: str,
+    declared: Sequence[Column],
+    *,
+    layer: str = "bronze",
+    primary_key: str | None = None,
+    partition_by: str | None = None,
+    format: str | None = None,
+    description: str | None = None,
+) -> str:
+    """Write columns as a table class with `Meta.name`.
+
+    Raises NotebookError for a name, a key or a partition that cannot be.
+    """
+    _check_table_name(name)
+    columns = {column.name: column for column in declared}
     base = layer.capitalize()
     class_name = "".join(part[:1].upper() + part[1:] for part in name.split("_")) + base
     meta: dict[str, Expression] = {"name": name}
@@ -196,6 +222,18 @@ def ingestion_cell_to_python(
     parameter = f"{table.name}_" if keyword.iskeyword(table.name) or table.name == PACKAGE else table.name
     sources: dict[str, Expression] = {parameter: Call(f"{PACKAGE}.files", [pattern], keywords)}
     return f"{_header(name, sources, terms, project)}def {name}({parameter}):\n    return {parameter}\n"
+
+
+def function_to_python(name: str, sources: Mapping[str, Expression], terms: Terms, project: Project) -> str:
+    """Write a decorated function to be filled in: it returns its first source, or with none a `spark` to read by.
+
+    Raises NotebookError for a name that cannot be, or a target that is not declared.
+    """
+    first = next(iter(sources), None)
+    body = (
+        f"return {first}" if first else f'spark = {PACKAGE}.get_spark_session()\n    return spark.sql("...")'
+    )
+    return f"{_header(name, sources, terms, project)}def {name}({', '.join(sources)}):\n    {body}\n"
 
 
 def _header(name: str, sources: Mapping[str, Expression], terms: Terms, project: Project) -> str:

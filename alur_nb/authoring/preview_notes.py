@@ -7,19 +7,10 @@ from collections.abc import Iterator, Sequence
 from alur_nb.authoring.preview_facts import Obstacle
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_rehearsal import Rehearsed, TableSample
+from alur_nb.authoring.sizes import size_text as size_text  # others have it from here
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
-
-
-def size_text(size: int) -> str:
-    """Return a size as people write it: `812 bytes`, `1.2 KB`, `31.4 MB`."""
-    if size < 1 << 10:
-        return f"{size:,} byte{'' if size == 1 else 's'}"
-    for unit, limit in (("KB", 1 << 20), ("MB", 1 << 30), ("GB", 1 << 40)):
-        if size < limit:
-            return f"{size / (limit >> 10):,.1f} {unit}"
-    return f"{size / (1 << 40):,.1f} TB"
 
 
 def describe_reads(pipeline: Pipeline, loads: Sequence[FilesSample]) -> tuple[str, ...]:

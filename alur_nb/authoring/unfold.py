@@ -17,7 +17,7 @@ from alur_nb.authoring.parse import (
     table_cell_to_python,
 )
 from alur_nb.authoring.source_text import Expression, Name, literal
-from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import NotebookError, Place
 from alur_nb.runtime.project import Project
 
 
@@ -28,7 +28,7 @@ def unfold(
 
     `line` is what follows the magic's name; `body` is None for a line magic. Where the notebook's `names` are
     given, a name that a line uses must be among them.
-    Raises NotebookError with line and column in the cell, NotYetSupportedError for a form of a later release.
+    Raises NotebookError with line and column in the cell, NotYetSupportedError for SQL of a later release.
     """
     if magic == TABLE:
         return _unfold_table(table_command().parse(line), body or "")
@@ -41,13 +41,16 @@ def unfold(
 
 def _unfold_table(options: argparse.Namespace, body: str) -> str:
     command = table_command()
-    if options.from_:
-        raise NotYetSupportedError(
-            "%alur_table --from, which infers the columns from files, comes with a later release.",
-            fix=f"Write the columns in the cell's body:\n{command.example}",
+    kind = body_kind(body)
+    if kind == "empty" and (options.from_ or options.new):
+        return ""  # as the line, which shows what could be declared
+    if options.from_ or options.option:
+        raise NotebookError(
+            "--from infers the columns that the body of this cell declares.",
+            place=Place(line=1),
+            fix="Infer in a cell of its own: %alur_table NAME --from PATTERN; or leave --from and --option out here.",
         )
     _refuse_form(options, command)
-    kind = body_kind(body)
     if kind == "python":
         _refuse_options(options, allowed=("name",), instead="In Python the class and its Meta say this.")
         return _checked_python(body)
@@ -74,8 +77,10 @@ def _unfold_pipeline(
     options: argparse.Namespace, body: str, project: Project, names: Collection[str] | None
 ) -> str:
     command = pipeline_command()
-    _refuse_form(options, command)
     kind = body_kind(body)
+    if kind == "empty" and options.new:
+        return ""
+    _refuse_form(options, command)
     if kind == "python":
         _refuse_options(options, allowed=("name", "preview"), instead="In Python the decorators say this.")
         return _checked_python(body)
@@ -171,9 +176,10 @@ def _syntax_error(body: str, error: SyntaxError) -> NotebookError:
 
 def _refuse_form(options: argparse.Namespace, command: Command) -> None:
     if options.new:
-        raise NotYetSupportedError(
-            f"{command.name} --new, the form, comes with a later release.",
-            fix=f"Write the declaration:\n{command.example}",
+        raise NotebookError(
+            f"{command.name} --new shows the form, and this cell has a body.",
+            place=Place(line=1),
+            fix=f"Open the form in a cell of its own, {command.name} --new; or leave --new out here.",
         )
 
 

@@ -20,6 +20,7 @@ from alur_nb.runtime.tables import Table, TableType
 from alur_nb.ui import memory
 from alur_nb.ui.declaring import Declaration, pipeline_text, table_text
 from alur_nb.ui.display import show
+from alur_nb.ui.form_facts import Form, form_card
 from alur_nb.ui.glance import Glance
 from alur_nb.ui.glance_card import around_pipeline, around_table, drawn, glance_card
 from alur_nb.ui.help import Help
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.infer_facts import Inference
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
 
@@ -254,6 +256,12 @@ def table_class_plain(value: TableType) -> str:
     return table_plain(value.__table__)
 
 
+def _inference_card(value: Inference) -> Html:
+    from alur_nb.ui.inference_card import inference_card
+
+    return inference_card(value)
+
+
 Card = Callable[[Any], Html]
 
 CARDS: dict[type, Card] = {
@@ -266,11 +274,13 @@ CARDS: dict[type, Card] = {
     Glance: glance_card,
     History: history_card,
     Help: help_card,
+    Form: form_card,
 }
 
 # Known by module and name: importing them here would load more than `%load_ext` may.
 LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
+    ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
     ("alur_nb.authoring.bundle", "Bundle"): bundle_card,
 }

@@ -14,7 +14,9 @@ from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.session import Session
 
 if TYPE_CHECKING:
+    from alur_nb.authoring.infer_facts import Inference
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.ui.form_facts import Form
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +50,17 @@ def pipeline_text(pipeline: Pipeline) -> str:
     return f"pipeline {pipeline.name}: {sources} -> {pipeline.target.qualified_name}"
 
 
-def table(session: Session, line: str, body: str | None) -> Declaration | Table | Glance:
-    """Declare from a cell; as a line show one table or all of them."""
+def table(session: Session, line: str, body: str | None) -> Declaration | Table | Glance | Inference | Form:
+    """Declare from a cell; as a line show one table or all of them, infer one from files, or show the form."""
     options = table_command().parse(line)
+    if body is None and options.new:
+        from alur_nb.ui.forms import table_form
+
+        return table_form(session, options)
+    if body is None and options.from_:
+        from alur_nb.ui.inferring import table_from
+
+        return table_from(session, options)
     given = {key: value for key, value in vars(options).items() if value}
     if body is None and not given:
         return glance(session.project, pipelines=False, memory=session.memory)
@@ -59,9 +69,15 @@ def table(session: Session, line: str, body: str | None) -> Declaration | Table 
     return _declare(session, TABLE, line, body)
 
 
-def pipeline(session: Session, line: str, body: str | None) -> Declaration | Pipeline | Glance | Preview:
-    """Declare from a cell, or from a line with `--from`; as a line show one pipeline or all of them."""
+def pipeline(
+    session: Session, line: str, body: str | None
+) -> Declaration | Pipeline | Glance | Preview | Form:
+    """Declare from a cell, or from a line with `--from`; as a line show one pipeline or all of them, or the form."""
     options = pipeline_command().parse(line)
+    if body is None and options.new:
+        from alur_nb.ui.forms import pipeline_form
+
+        return pipeline_form(session, options)
     given = {key: value for key, value in vars(options).items() if value not in (None, [], False)}
     if body is None and not given:
         return glance(session.project, tables=False, memory=session.memory)

@@ -18,7 +18,7 @@ from alur_nb.ui import errors, memory
 from alur_nb.ui.display import show
 from alur_nb.ui.html import card, paragraph
 from alur_nb.ui.memory import Memory
-from alur_nb.ui.saved import text_id
+from alur_nb.ui.saved import TEXT, text_id
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
@@ -62,6 +62,10 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.is_debugging = False
+        self.written: dict[tuple[str, str], str] = {}
+        """(cell id, name) -> the text of the cell that a line wrote below itself: it is written once."""
+        self.kept: dict[tuple[str, str], str] = {}
+        """(cell id, kind of form) -> the text that the form's button kept: the next run of the cell writes it."""
         self._depth = 0
         self.memory = Memory()
         self.ran: dict[str, str] = {}
@@ -80,6 +84,17 @@ class Session:
         """The notebook's own names."""
         names: Mapping[str, object] = self.shell.user_ns
         return names
+
+    @property
+    def takes_cells(self) -> bool:
+        """Whether a new cell can reach anybody: a batch run has nobody to show it to."""
+        origin = self.cell.origin
+        # Of a batch run's cells the text is the identity.
+        return origin is None or not (origin.cell_id or "").startswith(TEXT)
+
+    def write_below(self, text: str) -> None:
+        """Have the front end put a new cell below the running one, once that has ended; there can be one a cell."""
+        self.shell.set_next_input(text.rstrip("\n"), replace=False)
 
     def start(self) -> None:
         """Follow the shell's cells from now on, the running one included."""

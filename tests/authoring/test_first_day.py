@@ -50,4 +50,5 @@ def test_its_day_goes_through(spark: SparkSession, tmp_path: Path) -> None:
     found = preview("ingest_orders", project=first_day.declared(), workspace=open_workspace(root))
     assert (found.verdict, found.sample_rows, found.rejected_rows) == ("would load", 200, 1)
     first_day.work(root)
-    assert {path.name for path in (root / ".alur" / "warehouse" / "bronze").iterdir()} == {"events", "orders"}
+    bronze = root / ".alur" / "warehouse" / "bronze"
+    assert {path.name for path in bronze.iterdir()} == {"events", "orders", "orders__rejects"}

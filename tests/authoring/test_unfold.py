@@ -10,7 +10,7 @@ import pytest
 
 from alur_nb.authoring.parse import body_kind
 from alur_nb.authoring.unfold import unfold
-from alur_nb.runtime.errors import AlurError, NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import FileSource, NewSource, TableSource
@@ -344,9 +344,11 @@ def test_a_mistake_has_its_place_and_a_next_step(
     ("magic", "line"),
     [("alur_table", "orders --from 'x/*.csv'"), ("alur_table", "--new"), ("alur_pipeline", "--new")],
 )
-def test_what_comes_later_refuses(project: Project, magic: str, line: str) -> None:
-    with pytest.raises(NotYetSupportedError, match="comes with a later release"):
-        unfold(magic, line, None, project)
+def test_what_only_shows_declares_nothing(project: Project, magic: str, line: str) -> None:
+    assert unfold(magic, line, None, project) == ""
+    with pytest.raises(NotebookError) as caught:
+        unfold(magic, line, "id int", project)
+    assert "in a cell of its own" in (caught.value.fix or "")
 
 
 def test_two_classes_of_one_name_cannot_be_told_apart(project: Project) -> None:

@@ -26,6 +26,8 @@ class Ran:
 
     status: str = ""
     outputs: list[dict[str, Any]] = field(default_factory=list)
+    payload: list[dict[str, Any]] = field(default_factory=list)
+    """What the reply asks the front end to do: a new cell below, for one."""
 
     def texts(self, kind: str = "text/plain") -> list[str]:
         """Return the outputs of one kind."""
@@ -68,6 +70,7 @@ class Kernel:
         self.client.start_channels()
         self.client.wait_for_ready(timeout=60)
         self._replies: dict[str, str] = {}
+        self._payloads: dict[str, list[dict[str, Any]]] = {}
         self._outputs: dict[str, list[dict[str, Any]]] = {}
         self._idle: set[str] = set()
 
@@ -103,6 +106,22 @@ class Kernel:
         request: str = message["header"]["msg_id"]
         return request
 
+    def tell_widget(self, comm_id: str, data: dict[str, Any]) -> list[dict[str, Any]]:
+        """Send a widget what a front end does, a click or a value; return the outputs that come of it."""
+        message = self.client.session.msg("comm_msg", {"comm_id": comm_id, "data": data})
+        self.client.shell_channel.send(message)
+        request: str = message["header"]["msg_id"]
+        deadline = time.monotonic() + 60
+        while request not in self._idle:
+            assert time.monotonic() < deadline, "the widget did not answer"
+            self._receive()
+        return self._outputs.pop(request, [])
+
+    def unclaimed(self) -> list[dict[str, Any]]:
+        """Return the outputs that belong to no cell or widget that was waited for, as those of a thread may."""
+        outputs, self._outputs = self._outputs, {}
+        return [output for of_one in outputs.values() for output in of_one]
+
     def collect(
         self,
         request: str,
@@ -122,6 +141,7 @@ class Kernel:
                 during()
                 during = None
         ran.status, ran.outputs = self._replies[request], self._outputs.pop(request, [])
+        ran.payload = self._payloads.get(request, [])
         return ran
 
     def complete(self, marked: str) -> tuple[str, list[tuple[str, str]], float]:
@@ -139,7 +159,9 @@ class Kernel:
         """Take one message from each channel."""
         with contextlib.suppress(queue.Empty):
             reply = self.client.get_shell_msg(timeout=0.01)
-            self._replies[reply["parent_header"].get("msg_id", "")] = reply["content"].get("status", "")
+            request = reply["parent_header"].get("msg_id", "")
+            self._replies[request] = reply["content"].get("status", "")
+            self._payloads[request] = reply["content"].get("payload", [])
         with contextlib.suppress(queue.Empty):
             message = self.client.get_iopub_msg(timeout=0.1)
             request, kind, content = (

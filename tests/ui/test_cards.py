@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
+from alur_nb.authoring.infer_facts import Inference
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
@@ -289,7 +290,8 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    known = {(type(value).__module__, type(value).__qualname__) for value in (CHECK, BUNDLE, PREVIEW)}
+    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""))
+    known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 
 

@@ -251,9 +251,6 @@ def test_debug_shows_the_whole_traceback_until_it_is_off(shop: Notebook) -> None
 
 
 LATER_FORMS = [
-    "%alur_table orders --from 'orders/*.csv'",
-    "%alur_table --new",
-    "%alur_pipeline --new",
     "%alur_run --all -p day=1",
     "%alur_deploy --plan",
     "%alur_status",
