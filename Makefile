@@ -34,7 +34,7 @@ help:
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
-	@echo 'make bench   the benchmarks: ingestion and 10,000 small files against bare Spark, the plan of a million files'
+	@echo 'make bench   the benchmarks: ingestion and 10,000 small files against bare Spark, the plan of a million files, previews'
 	@echo 'make bench-full  these, and those on servers: ingestion over S3, nothing new over 100,000 files (needs Maven, once)'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
@@ -105,6 +105,7 @@ bench: venv
 	@$(BIN)/python benchmarks/ingest.py
 	@$(BIN)/python benchmarks/small_files.py
 	@$(BIN)/python benchmarks/plan.py
+	@$(BIN)/python benchmarks/preview.py --sizes 10,200 --gz 200 --files 50000
 
 # Also those that need the servers of the tests.
 bench-full: bench servers

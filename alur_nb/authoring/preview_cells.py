@@ -77,7 +77,8 @@ def value_text(value: object, width: int = _CELL) -> str:
 
 
 def _text(value: str, width: int) -> str:
-    blank = value != value.strip() or value.lower() == "null" or not value
+    is_null_word = len(value) == len("null") and value.lower() == "null"
+    blank = not value or is_null_word or value[0].isspace() or value[-1].isspace()
     cut = _cut(printable(value[: width + 1]), width)
     return f"'{cut}'" if blank else cut
 
@@ -104,10 +105,10 @@ def _cut(text: str, width: int) -> str:
 
 
 def sentence(text: str, limits: Limits) -> str:
-    """Return a message, cut in words where it is too long."""
-    if len(text) <= limits.sentence:
-        return text
-    return f"{text[: limits.sentence]}… (and {len(text) - limits.sentence:,} more characters)"
+    """Return a message, its lines kept and printable, cut in words where it is too long."""
+    shown = "\n".join(map(printable, text[: limits.sentence].split("\n")))
+    rest = len(text) - limits.sentence
+    return shown if rest <= 0 else f"{shown}… (and {rest:,} more characters)"
 
 
 def is_number(value: object) -> bool:
@@ -167,9 +168,13 @@ def more_rows(value: Preview, limits: Limits) -> str:
 
 def profile_facts(one: ColumnProfile) -> tuple[str, str, str]:
     """Return nulls, different values, and how the values are spread, in words."""
-    share = f" ({one.nulls / one.rows:.1%})" if one.nulls and one.rows else ""
+    share = f" ({_share(one.nulls / one.rows)})" if one.nulls and one.rows else ""
     about = "about " if one.about else ""
     return f"{one.nulls:,}{share}", f"{about}{one.distinct:,}", _spread(one)
+
+
+def _share(part: float) -> str:
+    return "under 0.1%" if part < 0.001 else f"{part:.1%}"
 
 
 def _spread(one: ColumnProfile) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -62,31 +62,36 @@ def with_partners(
     """
     found: dict[str, TableSample] = {}
     waiting = {name for name, table in tables.items() if is_lacking(table)}
+    kinds = {name: table.facts.kind for name, table in tables.items()}
     current = dict(frames)
-    while waiting:
-        ready = [key for name in waiting if (key := _key_for(name, keys, waiting)) is not None]
-        if not ready:
-            break
-        key = min(ready, key=lambda one: one.right)
-        table = tables[key.right]
+    while (key := next_search(keys, waiting, found, kinds)) is not None:
         waiting.discard(key.right)
-        found[key.right] = _searched(table, current[key.left], key, hold, sample_rows)
+        found[key.right] = _searched(tables[key.right], current[key.left], key, hold, sample_rows)
         current[key.right] = found[key.right].frame
     return found
+
+
+def next_search(
+    keys: Sequence[JoinKey], waiting: Collection[str], searched: Collection[str], kinds: Mapping[str, str]
+) -> JoinKey | None:
+    """Return the key by which a waiting table, on its right, is searched next; None where none is joined to a known one.
+
+    The rows that drive the pipeline come first, then those found for them; a lookup that was read whole is the last to
+    go by, since it may be the smallest of things: all customers live in its few countries. `kinds` are the tables'.
+    """
+
+    def rank(key: JoinKey) -> tuple[int, str]:
+        drives = kinds.get(key.left, "files") != "table"
+        return (0 if drives else 1 if key.left in searched else 2, key.right)
+
+    seen = [key.seen_from(name) for name in waiting for key in keys if name in (key.left, key.right)]
+    ready = [key for key in seen if key.left not in waiting]
+    return min(ready, key=rank, default=None)
 
 
 def is_lacking(table: TableSample) -> bool:
     """Whether rows of a lookup, committed or to come, were left out."""
     return table.facts.kind == "table" and not (table.facts.whole and all(one.exact for one in table.pending))
-
-
-def _key_for(name: str, keys: Sequence[JoinKey], waiting: set[str]) -> JoinKey | None:
-    """Return how the table is joined to a source whose rows are known by now."""
-    for key in keys:
-        seen = key.seen_from(name)
-        if name == seen.right and seen.left not in waiting:
-            return seen
-    return None
 
 
 def _searched(

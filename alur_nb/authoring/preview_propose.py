@@ -7,6 +7,7 @@ import gzip
 import json
 import keyword
 import re
+import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -47,6 +48,8 @@ _TIMESTAMP = re.compile(
 _INT_LIMIT = 2**31
 # What a decimal is given at least: the sample's largest value is hardly the largest of all.
 _ROOM = 18
+# Nobody writes down as many digits: they are what a program makes of a floating point number.
+_EXACT_PLACES = 6
 
 Values = Mapping[str, Sequence[str]]
 
@@ -68,13 +71,17 @@ def typed_line(column: str, kind: DataType) -> str | None:
 def declaring_line(column: str, field: Field) -> str:
     """Return `name = Field()`, with `source=` where the column's own name cannot be Python's."""
     name = normalized(column)
-    if name.isidentifier() and not keyword.iskeyword(name) and name not in (*RESERVED, *METADATA):
+    # Python reads identifiers in NFKC ("Lexical analysis", Identifiers); the header rule keeps to NFC.
+    plain = unicodedata.normalize("NFKC", name)
+    taken = keyword.iskeyword(name) or name in (*RESERVED, *METADATA)
+    if name.isidentifier() and plain == name and not taken:
         return f"{name} = {field!r}"
     said = repr(field)
     inside = said[said.index("(") + 1 : -1]
     source = f"source={column!r}" if column.strip() else ""
     arguments = ", ".join(part for part in (inside, source) if part)
-    return f"column_{name.strip('_') or 'name'} = {type(field).__name__}({arguments})"
+    legal = "".join(one if f"a{one}".isidentifier() else "_" for one in plain)
+    return f"column_{legal.strip('_') or 'name'} = {type(field).__name__}({arguments})"
 
 
 def _judged(texts: Sequence[str]) -> Field:
@@ -100,6 +107,8 @@ def _judged(texts: Sequence[str]) -> Field:
 def _decimal(texts: Sequence[str]) -> Field:
     parts = [text.lstrip("+-").partition(".") for text in texts]
     before, behind = max(len(part[0]) for part in parts), max(len(part[2]) for part in parts)
+    if behind > _EXACT_PLACES:
+        return DoubleField()
     precision = max(_ROOM, before + behind)
     return DecimalField(precision, behind) if precision <= MAX_PRECISION else StringField()
 

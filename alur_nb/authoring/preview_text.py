@@ -25,6 +25,7 @@ from alur_nb.authoring.preview_facts import (
     ColumnProfile,
     ContractColumn,
     FileFact,
+    Obstacle,
     Preview,
     ResultColumn,
     Sampled,
@@ -53,21 +54,31 @@ def _text(preview: Preview, limits: Limits) -> str:
     lines = [f"preview of {preview.pipeline} -> {preview.target}: {preview.verdict}"]
     if preview.since:
         lines.append(f"since the last preview: {sentence('; '.join(preview.since), limits)}")
-    problems = [f"problem: {one.message}\x00{one.fix or ''}" for one in preview.problems]
-    for line in listed(problems, "problem", limits):
-        message, _, fix = line.partition("\x00")
-        lines += [message, f"  next: {fix}"] if fix else [message]
+    lines += _problems(preview.problems, limits)
     lines += listed([f"warning: {text}" for text in preview.warnings], "warning", limits)
     lines += listed([f"not seen: {text}" for text in preview.notes], "note", limits)
     for source in preview.sources:
         lines += _source(source, limits)
-    lines += [*_rows(preview, limits), *_profiles("the result", preview.profiles, limits)]
+    lines += [
+        *_rows(preview, limits),
+        *_profiles("the result", preview.profiles, preview.sample_rows, limits),
+    ]
     lines += [*_result_columns(preview, limits), *_rejected(preview, limits)]
     checks, more = first(preview.checks, limits.lines, "check", lambda check: check.result.name)
     lines += [line for check in checks for line in _check(check, limits)]
     lines += [more] if more else []
     lines += _lineage(preview)
     return "\n".join(part for line in lines for part in _wrapped(line))
+
+
+def _problems(problems: Sequence[Obstacle], limits: Limits) -> Iterator[str]:
+    for one in problems[: limits.lines]:
+        yield sentence(f"problem: {one.message}", limits)
+        if one.fix:
+            yield sentence(f"  next: {one.fix}", limits)
+    rest = len(problems) - limits.lines
+    if rest > 0:
+        yield f"and {plural(rest, 'more problem')}"
 
 
 def listed(texts: Sequence[str], noun: str, limits: Limits) -> list[str]:
@@ -125,14 +136,14 @@ def _source(source: SourcePreview, limits: Limits) -> Iterator[str]:
     count = min(_SHOWN_FILES, limits.files)
     for one in files[:count]:
         reason = f": {sentence(one.reason, limits)}" if one.reason else ""
-        yield f"  {one.status:<12} {one.path} ({size_text(one.bytes)}){reason}"
+        yield f"  {one.status:<12} {printable(one.path)} ({size_text(one.bytes)}){reason}"
         if one.fix:
             yield f"    next: {sentence(one.fix, limits)}"
     more = more_files(files, count)
     if more:
         yield f"  {more}"
     yield from _contract(source.columns, limits)
-    yield from _profiles(source.parameter, source.profiles, limits)
+    yield from _profiles(source.parameter, source.profiles, accepted_rows(source), limits)
 
 
 def _contract(columns: Sequence[ContractColumn], limits: Limits) -> Iterator[str]:
@@ -177,15 +188,22 @@ def rows_caption(preview: Preview, shown: int) -> str:
     return f"the first {shown:,} of {rows if preview.exact else f'a sample of {rows}'}"
 
 
-def profiles_caption(of: str, profiles: Sequence[ColumnProfile]) -> str:
-    """Return whose columns they are, and over how many rows they were looked at."""
-    return f"what the columns of {of} hold, in the first {plural(profiles[0].rows, 'row')} of the sample"
+def profiles_caption(of: str, profiles: Sequence[ColumnProfile], rows: int) -> str:
+    """Return whose columns they are, and over how many of the rows they were looked at."""
+    seen = profiles[0].rows
+    first_of = "" if seen == rows else f"the first {seen:,} of "
+    return f"what the columns of {of} hold, in {first_of}{plural(rows, 'row')}"
 
 
-def _profiles(of: str, profiles: Sequence[ColumnProfile], limits: Limits) -> Iterator[str]:
+def accepted_rows(source: SourcePreview) -> int:
+    """How many rows of a source's sample the function was given."""
+    return source.sampled.rows - source.sampled.rejected if source.sampled is not None else 0
+
+
+def _profiles(of: str, profiles: Sequence[ColumnProfile], rows: int, limits: Limits) -> Iterator[str]:
     if not profiles:
         return
-    yield f"{profiles_caption(of, profiles)}:"
+    yield f"{profiles_caption(of, profiles, rows)}:"
     shown, more = first(profiles, limits.columns, "column", lambda one: one.name)
     for one in shown:
         nulls, distinct, spread = profile_facts(one)
@@ -229,7 +247,7 @@ def _rejected(preview: Preview, limits: Limits) -> Iterator[str]:
     yield f"{plural(preview.rejected_rows, 'rejected row')}, by reason:"
     reasons = list(preview.reject_reasons.items())
     shown, more = first(reasons, limits.lines, "reason", lambda item: item[0])
-    yield from (f"  {count:>6,}  {printable(sentence(reason, limits))}" for reason, count in shown)
+    yield from (f"  {count:>6,}  {sentence(reason, limits)}" for reason, count in shown)
     if more:
         yield f"  {more}"
     rows = preview.rejected[: limits.rejected]
@@ -238,8 +256,8 @@ def _rejected(preview: Preview, limits: Limits) -> Iterator[str]:
         line = f", line {one.line}" if one.line is not None else ""
         column = f", column {one.column}" if one.column else ""
         value = f", value {value_text(one.value)}" if one.value is not None else ""
-        reason = printable(sentence(one.reason, limits))
-        yield f"  {one.source_file or 'made by the pipeline'}{line}{column}{value}: {reason}"
+        reason = sentence(one.reason, limits)
+        yield f"  {printable(one.source_file or 'made by the pipeline')}{line}{column}{value}: {reason}"
         yield f"    | {value_text(one.raw)}"
 
 
@@ -249,9 +267,9 @@ def _check(check: CheckPreview, limits: Limits) -> Iterator[str]:
     yield sentence(f"check {result.name}: {check.outcome}, {result.metric} ({result.severity})", limits)
     yield from (f"  {sentence(fact, limits)}" for fact in (result.message, note) if fact)
     for example in result.examples:
-        pairs = [f"{value_text(name)}={value_text(value)}" for name, value in example.items()]
-        shown, more = first(pairs, limits.columns, "column")
-        yield f"  fails: {', '.join(shown)}{f', {more}' if more else ''}"
+        names, more = first(list(example), limits.columns, "column")
+        shown = ", ".join(f"{value_text(name)}={value_text(example[name])}" for name in names)
+        yield f"  fails: {shown}{f', {more}' if more else ''}"
 
 
 def _lineage(preview: Preview) -> Iterator[str]:

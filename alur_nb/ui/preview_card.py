@@ -31,6 +31,7 @@ from alur_nb.authoring.preview_facts import (
 )
 from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.preview_text import (
+    accepted_rows,
     by_concern,
     more_files,
     profiles_caption,
@@ -69,7 +70,7 @@ def _card(value: Preview, limits: Limits) -> Html:
         _listed([_said("not seen: ", text, limits) for text in value.notes], "note", limits),
         *(_source(source, limits) for source in value.sources),
         _rows(value, limits),
-        _profiles("the result", value.profiles, limits),
+        _profiles("the result", value.profiles, value.sample_rows, limits),
         _columns(value, limits),
         _rejected(value, limits),
         _checks(value.checks, limits),
@@ -110,7 +111,7 @@ def _source(source: SourcePreview, limits: Limits) -> Html:
         items(facts),
         _files(source, limits),
         _contract(source, limits),
-        _profiles(source.parameter, source.profiles, limits),
+        _profiles(source.parameter, source.profiles, accepted_rows(source), limits),
     )
 
 
@@ -126,7 +127,7 @@ def _files(source: SourcePreview, limits: Limits) -> Html | None:
 
 def _file(one: FileFact, limits: Limits) -> tuple[Content, ...]:
     why, fix = (sentence(text or "", limits) for text in (one.reason, one.fix))
-    return (one.path, one.status, size_text(one.bytes), why, fix, "yes" if one.opened else "no")
+    return (printable(one.path), one.status, size_text(one.bytes), why, fix, "yes" if one.opened else "no")
 
 
 def _contract(source: SourcePreview, limits: Limits) -> Html | None:
@@ -164,10 +165,10 @@ def _cell(value: object) -> Content:
     return Number(text) if is_number(value) else text
 
 
-def _profiles(of: str, profiles: Sequence[ColumnProfile], limits: Limits) -> Html | None:
+def _profiles(of: str, profiles: Sequence[ColumnProfile], rows: int, limits: Limits) -> Html | None:
     if not profiles:
         return None
-    caption = profiles_caption(of, profiles)
+    caption = profiles_caption(of, profiles, rows)
     shown, more = first(profiles, limits.columns, "column", lambda one: one.name)
     headers = ("column", "type", "nulls", "distinct", "least", "greatest", "values")
     return details(caption, table(caption, headers, [_profile(one, limits) for one in shown]), _more(more))
@@ -207,15 +208,15 @@ def _rejected(value: Preview, limits: Limits) -> Html | None:
     counted = table(
         f"{plural(value.rejected_rows, 'rejected row')} by reason",
         ("reason", "rows"),
-        [(printable(sentence(reason, limits)), count) for reason, count in shown],
+        [(sentence(reason, limits), count) for reason, count in shown],
     )
     rows = [
         (
-            one.source_file or "made by the pipeline",
+            printable(one.source_file or "made by the pipeline"),
             one.line,
             one.column or "",
             "" if one.value is None else code(value_text(one.value)),
-            printable(sentence(one.reason, limits)),
+            sentence(one.reason, limits),
             code(value_text(one.raw, limits.raw)),
         )
         for one in value.rejected[: limits.rejected]

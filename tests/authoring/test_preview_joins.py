@@ -11,6 +11,8 @@ from pyspark.sql import functions as F
 from alur_nb import BronzeTable, IntegerField, LongField, StringField, files, new, pipeline
 from alur_nb.authoring import preview_joins, preview_sources
 from alur_nb.authoring.preview_facts import Partners
+from alur_nb.authoring.preview_joins import next_search
+from alur_nb.authoring.preview_plan import JoinKey
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
 from tests.authoring.test_preview import load, look
@@ -163,3 +165,18 @@ def test_a_plan_that_cannot_be_read_is_logged_and_the_table_sampled(
     assert "num-children" in caplog.text
     assert found.sources[1].partners is None
     assert any("`customers` was sampled" in note for note in found.notes)
+
+
+def test_the_driving_rows_are_searched_for_before_those_of_a_lookup() -> None:
+    few = JoinKey("customers", "countries", (("country", "id"),))
+    driving = JoinKey("customers", "orders", (("key", "customer_id"),))
+    kinds = {"customers": "table", "countries": "table", "orders": "new"}
+    found = next_search([few, driving], {"customers"}, (), kinds)
+    assert found == JoinKey("orders", "customers", (("customer_id", "key"),))
+    assert next_search([few, driving], set(), (), kinds) is None
+    assert next_search([few], {"customers", "countries"}, (), kinds) is None
+    assert next_search([few], {"customers"}, (), kinds) == JoinKey(
+        "countries", "customers", (("id", "country"),)
+    )
+    after = next_search([few, driving], {"countries"}, {"customers"}, kinds)
+    assert after == few
