@@ -106,7 +106,7 @@ def _described(sampler: Sampler, rehearsal: Rehearsal, rehearsed: Rehearsed) -> 
         lineage=_lineage(rehearsal.project, rehearsed),
         problems=tuple(obstacle for sample in rehearsed.files for obstacle in obstacles(sample)),
         warnings=source_warnings(rehearsed),
-        notes=(*sampler.notes, *rehearsal.notes, *sample_notes(rehearsed)),
+        notes=tuple(dict.fromkeys((*sampler.notes, *rehearsal.notes, *sample_notes(rehearsed)))),
     )
 
 

@@ -280,6 +280,8 @@ class Preview:
         for source, given in zip(plain["sources"], self.sources, strict=True):
             if given.sampled is not None:
                 source["sampled"]["estimated_rows"] = given.sampled.estimated_rows
+        for column, told in zip(plain["result_columns"], self.result_columns, strict=True):
+            column["fate"] = told.fate
         return plain
 
     def __str__(self) -> str:

@@ -32,12 +32,21 @@ Frames = Mapping[str, "DataFrame"]
 def keys_of(result: DataFrame, frames: Frames) -> list[JoinKey]:
     """Return by which columns the result joins these frames; none where Spark's plan cannot be followed."""
     from py4j.protocol import Py4JError
+    from pyspark.errors import PySparkException
 
     try:
         plan = str(result._jdf.queryExecution().analyzed().toJSON())
         return join_keys(plan, {name: _numbers(frame) for name, frame in frames.items()})
     # Catalyst's JSON is nobody's promise: another version may write it otherwise, or fail at a node of its own.
-    except (Py4JError, ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+    except (
+        Py4JError,
+        PySparkException,
+        ValueError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AttributeError,
+    ) as error:
         _log.info("The plan of the result could not be followed, so tables are sampled: %s", error)
         return []
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from alur_nb.authoring.preview_facts import Bin, ColumnProfile
 from alur_nb.runtime.lake import quoted
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column, DataFrame
+    from pyspark.sql import DataFrame
     from pyspark.sql.types import StructField
 
 PROFILE_ROWS = 10_000
@@ -32,35 +32,37 @@ _NUMBERS = ("byte", "short", "integer", "long", "float", "double", "decimal")
 _ORDERED = (*_NUMBERS, "date", "timestamp", "string", "boolean")
 
 
-def profiled(frame: DataFrame, hidden: Sequence[str] = ()) -> tuple[ColumnProfile, ...]:
+def profiled(frame: DataFrame, hidden: Collection[str] = ()) -> tuple[ColumnProfile, ...]:
     """Profile the frame's columns, all but the hidden ones, over its first rows: one job, whatever their number."""
     fields = [field for field in frame.schema.fields if field.name not in hidden]
     if not fields:
         return ()
     rows = max(1, min(PROFILE_ROWS, PROFILE_CELLS // len(fields)))
-    found = frame.select(*(_fetched(field) for field in fields)).limit(rows).collect()
+    found = frame.selectExpr(*map(_fetched, fields)).limit(rows).collect()
     columns = zip(*found, strict=True) if found else (() for _ in fields)
     return tuple(_profile(field, values) for field, values in zip(fields, columns, strict=True))
 
 
-def _fetched(field: StructField) -> Column:
-    """Return what is collected of a column: of long texts the beginning."""
-    from pyspark.sql import functions as F
+def _fetched(field: StructField) -> str:
+    """Return what is collected of a column, as SQL: of long texts the beginning.
 
-    column, kind = F.col(quoted(field.name)), field.dataType.typeName()
+    Thousands of columns are one call each to Spark's JVM so, and several as objects.
+    """
+    name, kind = quoted(field.name), field.dataType.typeName()
     if kind == "timestamp":
-        return F.unix_micros(column)  # Python would show it in the zone of this machine
+        return f"unix_micros({name})"  # Python would show it in the zone of this machine
     if kind in _ORDERED and kind != "string":
-        return column
+        return name
     if kind == "binary":
-        return F.hex(F.substring(column, 1, _TEXT // 2 + 1))
-    return F.substring(column.cast("string"), 1, _TEXT + 1)
+        return f"hex(substring({name}, 1, {_TEXT // 2 + 1}))"
+    return f"substring(cast({name} AS string), 1, {_TEXT + 1})"
 
 
 def _profile(field: StructField, values: Sequence[Any]) -> ColumnProfile:
     kind = field.dataType.typeName()
-    given = [value for value in values if value is not None]
-    counted = Counter(_key(value) for value in given)
+    # NaN equals nothing, so all of them are made the same one.
+    counted = Counter(map(_key, values) if kind in ("float", "double") else values)
+    nulls = counted.pop(None, 0)
     ordered = [value for value in counted if value == value] if kind in _ORDERED else []
     about = any(isinstance(value, str) and len(value) > _TEXT for value in counted)
     shown = _shown(kind)
@@ -69,7 +71,7 @@ def _profile(field: StructField, values: Sequence[Any]) -> ColumnProfile:
         name=field.name,
         type=field.dataType.simpleString(),
         rows=len(values),
-        nulls=len(values) - len(given),
+        nulls=nulls,
         distinct=len(counted),
         about=about,
         least=shown(min(ordered)) if ordered else None,
@@ -80,7 +82,7 @@ def _profile(field: StructField, values: Sequence[Any]) -> ColumnProfile:
 
 
 def _key(value: Any) -> Any:
-    """Return what stands for the value: of NaN, which equals nothing, there is one."""
+    """Return what stands for the value."""
     return math.nan if isinstance(value, float) and math.isnan(value) else value
 
 

@@ -160,19 +160,16 @@ def _failed(check: CheckPreview) -> Obstacle:
 
 def _with_rows(found: Preview, frame: DataFrame, rows: int) -> Preview:
     """Add the first rows, less what the writer adds to each, and the profiles of their columns."""
-    from pyspark.sql import functions as F
-
     hidden = {one.name for one in found.result_columns if one.state == "set by the writer"} | set(METADATA)
     declared = {one.name for one in found.result_columns if one.declared is not None or one.state == "added"}
     fields = [f for f in frame.schema.fields if f.name not in hidden or f.name in declared - {"_ingested_at"}]
     # Python would show a timestamp in the zone of this machine.
     shown = [
-        F.unix_micros(F.col(quoted(field.name))).alias(field.name)
-        if field.dataType.typeName() == "timestamp"
-        else F.col(quoted(field.name))
+        f"unix_micros({name})" if field.dataType.typeName() == "timestamp" else name
         for field in fields
+        for name in [quoted(field.name)]
     ]
-    first = frame.select(*shown).limit(rows).collect() if shown else []
+    first = frame.selectExpr(*shown).limit(rows).collect() if shown else []
     return replace(
         found,
         columns=tuple(field.name for field in fields),
@@ -184,7 +181,7 @@ def _with_rows(found: Preview, frame: DataFrame, rows: int) -> Preview:
             )
             for row in first
         ),
-        profiles=profiled(frame.select(*(F.col(quoted(field.name)) for field in fields))),
+        profiles=profiled(frame, hidden=set(frame.columns) - {field.name for field in fields}),
     )
 
 

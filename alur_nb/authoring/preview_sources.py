@@ -142,9 +142,13 @@ class Sampler:
     def _changed(self, looked_at: Sequence[PlannedFile]) -> list[str]:
         """Say which files are no longer what they were when they were listed."""
         listed = [planned.file for planned in looked_at]
+        try:
+            found = list(zip(listed, self.workspace.files.stats(listed), strict=True))
+        except SourceError as error:  # gone since: it is in the listing, and a run would look anew
+            return [error.message]
         return [
             f"{file.path} changed while it was looked at: preview again when it is complete."
-            for file, now in zip(listed, self.workspace.files.stats(listed), strict=True)
+            for file, now in found
             if now.pin != file.pin
         ]
 

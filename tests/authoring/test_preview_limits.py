@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import html
 import os
 import re
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def readings(value: Preview) -> tuple[str, str]:
     assert len(markup.encode()) <= MAX_BYTES
     assert all(len(line) <= 100 for line in text.splitlines())
     assert "\u202e" not in text + markup
-    return " ".join(text.split()), re.sub(r"<[^>]+>", " ", markup)
+    return " ".join(text.split()), html.unescape(re.sub(r"<[^>]+>", " ", markup))
 
 
 def crowded() -> Preview:
@@ -240,6 +241,7 @@ def test_rejected_rows_and_columns_show_what_is_wrong(
     assert [(one.name, one.fate, one.proposed) for one in found.result_columns if one.fate == "refused"] == [
         ("extra", "refused", "extra = StringField()")
     ]
+    assert found.to_dict()["result_columns"][-1]["fate"] == "refused"
     markup = str(preview_card(found))
     assert "<code>paid = DecimalField(18, 1)</code>" in markup
     assert "<code>extra = StringField()</code>" in markup
