@@ -136,7 +136,7 @@ def _collect(file: ReadableFile, source: FileSource, values: dict[str, list[str]
     extra = file.binding.extra
     for name in extra:
         values.setdefault(name, [])
-    rows = _json_rows(file) if source.format == "json" else _csv_rows(file, Dialect.of(source.options))
+    rows = _json_rows(file) if source.format == "jsonl" else _csv_rows(file, Dialect.of(source.options))
     for row in rows:
         for name in extra:
             value = row.get(name)

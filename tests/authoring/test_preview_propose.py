@@ -12,9 +12,9 @@ from pyspark.sql import types as T
 
 import alur_nb
 from alur_nb.authoring.preview_propose import proposals, proposed_line, typed_line
-from alur_nb.runtime.dialect import Dialect, inspect
+from alur_nb.runtime.dialect import Dialect, Inspection, inspect
 from alur_nb.runtime.files import LocalFiles
-from alur_nb.runtime.header import bind
+from alur_nb.runtime.header import Binding, bind
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import table_of
@@ -115,3 +115,22 @@ def test_a_file_that_is_gone_proposes_a_text(tmp_path: Path) -> None:
     file, source = csv(tmp_path, b"id,n\n1,2\n")
     (tmp_path / "a.csv").unlink()
     assert proposals([file], source) == {"n": "n = StringField()"}
+
+
+def test_json_lines_say_their_types_as_json_does(tmp_path: Path) -> None:
+    lines = '{"id": 1, "n": 2.5, "ok": true, "deep": {"x": 1}}\nnot json\n[1]\n{"id": 2, "n": null, "ok": false}\n{"n'
+    (tmp_path / "a.jsonl").write_text(lines)
+    (file,) = LocalFiles(tmp_path).list("*.jsonl")
+    binding = Binding(columns=("id", None, None, None), extra=("n", "ok", "deep"))
+    one = ReadableFile(file, Inspection(header=("id", "n", "ok", "deep")), binding)
+    found = proposals([one], alur_nb.files("*.jsonl", format="json", extra_columns="ignore"))
+    assert found == {"n": "n = DecimalField(18, 1)", "ok": "ok = BooleanField()"}
+
+
+def test_parquet_says_its_types_itself(tmp_path: Path) -> None:
+    schema = T.StructType([T.StructField("Paid On", T.DateType()), T.StructField("none", T.NullType())])
+    (tmp_path / "a.parquet").write_bytes(b"")
+    (file,) = LocalFiles(tmp_path).list("*.parquet")
+    one = ReadableFile(file, Inspection(spark_schema=schema.json()), Binding(extra=("Paid On", "none")))
+    found = proposals([one], alur_nb.files("*.parquet", format="parquet", extra_columns="ignore"))
+    assert found == {"Paid On": "paid_on = DateField()"}
