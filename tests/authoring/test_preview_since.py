@@ -7,6 +7,8 @@ import gc
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from alur_nb.authoring import preview_since
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
@@ -21,6 +23,9 @@ from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.compare import Status
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.quality import CheckResult
+from alur_nb.runtime.workspace import Workspace
+from tests.authoring.test_preview import GOOD, ingest, load, look
+from tests.conftest import Land
 
 ROOT = Path("shop")
 
@@ -118,3 +123,25 @@ def test_what_is_remembered_goes_with_its_project() -> None:
     del project
     gc.collect()
     assert len(preview_since._last) < kept
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("spark")
+def test_a_preview_is_compared_with_the_last_one(workspace: Workspace, project: Project, land: Land) -> None:
+    ingest(strict=False, reject_limit=0.9)
+    land("orders/1.csv", GOOD)
+    first = look(workspace, project)
+    assert first.since == ()
+    assert "since the last preview" not in str(first)
+    again = look(workspace, project)
+    assert "since the last preview: no change" in str(again)
+    land("orders/2.csv", "id,amount,note\n3,1,c\nx,1,d\n")
+    changed = look(workspace, project)
+    assert changed.since == (
+        "1 file more (orders/2.csv)",
+        "rejected rows: 0 -> 1",
+        "rows of the result: 2 -> 3",
+    )
+    assert changed.to_dict()["since"] == list(changed.since)
+    load(workspace, project)
+    assert "2 files loaded (orders/1.csv, orders/2.csv)" in look(workspace, project).since
