@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,9 @@ from alur_nb.runtime.errors import RejectLimitError
 from alur_nb.runtime.plan import SourcePlan
 from alur_nb.runtime.quality import Expectation
 from alur_nb.runtime.rejects import judge_dropped
+
+RAW_SHOWN = 500
+"""Characters of a rejected row that a preview keeps."""
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,7 +49,14 @@ def with_dropped_rows(
     rejects = as_rejects(apart, drop_rules(rules), of_file=of_files)
     first = rejects.orderBy("source_file", "raw").limit(max(0, limit - len(found.rejected)))
     rows = [
-        RejectedRow(row["source_file"], None, row["column"], row["reason"], row["raw"])
+        RejectedRow(
+            row["source_file"],
+            None,
+            row["column"],
+            row["reason"],
+            row["raw"][:RAW_SHOWN],
+            _value(row["raw"], row["column"]),
+        )
         for row in first.collect()
     ]
     reasons = dict(found.reject_reasons)
@@ -57,6 +68,15 @@ def with_dropped_rows(
         rejected_rows=found.rejected_rows + dropped.rows,
         reject_reasons=reasons,
     )
+
+
+def _value(raw: str, column: str | None) -> str | None:
+    """Return a dropped row's value that the check is about; its raw text is JSON, which leaves nulls out."""
+    if column is None:
+        return None
+    value = json.loads(raw).get(column)
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text[:RAW_SHOWN]
 
 
 def beyond_limit(plans: Sequence[SourcePlan], dropped: int, rejected: int, kept: int) -> tuple[Obstacle, ...]:

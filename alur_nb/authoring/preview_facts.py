@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from alur_nb.runtime.compare import Status
+from alur_nb.runtime.errors import SettingsError, suggest
 from alur_nb.runtime.quality import CheckResult
 
 Verdict = Literal["would load", "nothing new", "would fail"]
 State = Literal["new", "nothing new"]
 SourceKind = Literal["files", "new", "table"]
 ContractState = Literal["in files", "read as null", "refused", "extra, ignored", "extra, rescued"]
-ResultState = Literal["ok", "cast", "missing", "surplus", "differs", "set by the writer"]
+ResultState = Literal["ok", "added", "cast", "missing", "surplus", "differs", "set by the writer"]
+Fate = Literal["kept", "added", "cast", "refused", "set by the writer"]
 Outcome = Literal["passed", "failed", "open"]
 
 STATUSES: tuple[Status, ...] = ("new", "changed", "done", "skipped", "same_content", "bad", "left_out")
@@ -77,6 +79,36 @@ class ContractColumn:
     """Opened files whose header could be read."""
     header: str | None = None
     """How the files spell it, where that is not its name."""
+    proposed: str | None = None
+    """For a column that the contract lacks: the line that would declare it, its type judged by a sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many rows have a value in one part of a column's range, or one value."""
+
+    label: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnProfile:
+    """What one column holds, in the rows that were looked at."""
+
+    name: str
+    type: str
+    rows: int
+    nulls: int
+    distinct: int
+    """Different values, null not counted."""
+    about: bool = False
+    """Whether `distinct` may be too low, since long texts were compared by their beginnings."""
+    least: Any = None
+    greatest: Any = None
+    bins: tuple[Bin, ...] = ()
+    """Numbers and times: parts of equal width from the least to the greatest; else the most frequent values."""
+    is_range: bool = False
+    """Whether the bins are parts of a range; else each is a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +122,22 @@ class RejectedRow:
     reason: str
     raw: str
     """The row as it is written, at most 500 characters of it."""
+    value: str | None = None
+    """The value of the column that is the reason, where it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Partners:
+    """How the rows of a source found partners in a table that was not read whole."""
+
+    on: tuple[str, ...]
+    """The table's columns that the pipeline joins by."""
+    driving: str
+    """The source whose rows look for partners."""
+    rows: int
+    matched: int
+    searched: bool
+    """Whether all of the table's committed rows were searched for them; else a sample was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +163,10 @@ class SourcePreview:
     """For a table: whether its committed batches were read whole."""
     pending: tuple[str, ...] = ()
     """Upstream pipelines whose rows to come are among those of the table."""
+    partners: Partners | None = None
+    """For a table that is too large to be read whole: how many of the sampled rows find a row in it."""
+    profiles: tuple[ColumnProfile, ...] = ()
+    """Its accepted rows by column; empty where the result shows them, and for tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +177,15 @@ class ResultColumn:
     declared: str | None
     given: str | None
     state: ResultState
+    proposed: str | None = None
+    """For a column that the target lacks: the line that would declare it."""
+
+    @property
+    def fate(self) -> Fate:
+        """What a run does with it."""
+        if self.state in ("missing", "surplus", "differs"):
+            return "refused"
+        return "kept" if self.state == "ok" else cast("Fate", self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +249,32 @@ class Preview:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What was not seen."""
+    since: tuple[str, ...] = ()
+    """What is other than in this process's last preview of the pipeline; empty for the first."""
+    profiles: tuple[ColumnProfile, ...] = ()
+    """The result's columns, over its first rows."""
     fingerprint: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The parts that the pipeline was made of, each with its hash; in a notebook it tells what has changed since."""
+
+    def only(self, *columns: str) -> Preview:
+        """Return the same preview with these columns of the result alone: a wide one shows the first ones only.
+
+        Raises SettingsError for a name that the result does not have.
+        """
+        for name in columns:
+            if name not in self.columns:
+                raise SettingsError(
+                    f"The result has no column `{name}`{suggest(name, self.columns)}.", fix="See .columns."
+                )
+        places = [self.columns.index(name) for name in columns]
+        return dataclasses.replace(
+            self,
+            columns=columns,
+            types=tuple(self.types[place] for place in places),
+            rows=tuple(tuple(row[place] for place in places) for row in self.rows),
+            profiles=tuple(one for name in columns for one in self.profiles if one.name == name),
+            result_columns=tuple(one for one in self.result_columns if one.name in columns),
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold, keys in the order of the fields."""
@@ -199,6 +284,8 @@ class Preview:
         for source, given in zip(plain["sources"], self.sources, strict=True):
             if given.sampled is not None:
                 source["sampled"]["estimated_rows"] = given.sampled.estimated_rows
+        for column, told in zip(plain["result_columns"], self.result_columns, strict=True):
+            column["fate"] = told.fate
         return plain
 
     def __str__(self) -> str:

@@ -16,6 +16,7 @@ from alur_nb.authoring.preview_facts import (
     SourcePreview,
     State,
 )
+from alur_nb.authoring.preview_propose import proposals
 from alur_nb.authoring.sample import Head
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.dialect import Dialect
@@ -89,20 +90,34 @@ class FilesSample:
             ),
             bytes=self.plan.bytes,
             sampled=self.sampled,
-            columns=contract_columns(self.plan.contract, self._bindings(), self.source.unknown_columns),
+            columns=contract_columns(
+                self.plan.contract,
+                self._bindings(),
+                self.source.unknown_columns,
+                proposals(self._readable(), self.source),
+            ),
         )
 
+    def _readable(self) -> list[ReadableFile]:
+        return [one.planned.readable for one in self.opened if one.planned.readable is not None]
+
     def _bindings(self) -> list[tuple[Sequence[str | None], Binding]]:
-        found = [one.planned.readable for one in self.opened if one.planned.readable is not None]
+        found = self._readable()
         if self.source.format == "csv" and not Dialect.of(self.source.options).header:
             return [(one.binding.columns, one.binding) for one in found if one.inspection.problem is None]
         return [(one.inspection.header, one.binding) for one in found if one.inspection.header]
 
 
 def contract_columns(
-    contract: Table, bindings: Sequence[tuple[Sequence[str | None], Binding]], unknown: str
+    contract: Table,
+    bindings: Sequence[tuple[Sequence[str | None], Binding]],
+    unknown: str,
+    proposed: Mapping[str, str],
 ) -> tuple[ContractColumn, ...]:
-    """Compare the contract's columns with the headers of the opened files; then the columns that it lacks."""
+    """Compare the contract's columns with the headers of the opened files; then the columns that it lacks.
+
+    `proposed` has the line that would declare such a column.
+    """
     if not bindings:
         return ()
     spelled = {
@@ -126,7 +141,10 @@ def contract_columns(
     extra = Counter(name for _, binding in bindings for name in binding.extra)
     fates: dict[str, ContractState] = {"ignore": "extra, ignored", "rescue": "extra, rescued"}
     fate = fates.get(unknown, "refused")
-    result += [ContractColumn(name, None, fate, found, len(bindings)) for name, found in extra.items()]
+    result += [
+        ContractColumn(name, None, fate, found, len(bindings), proposed=proposed.get(name))
+        for name, found in extra.items()
+    ]
     return tuple(result)
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from alur_nb.authoring.preview_facts import Obstacle
+from alur_nb.authoring.preview_facts import Obstacle, Partners
 from alur_nb.authoring.preview_files import FilesSample
-from alur_nb.authoring.preview_rehearsal import Rehearsed, TableSample
+from alur_nb.authoring.preview_joins import is_lacking
+from alur_nb.authoring.preview_rehearsed import Rehearsed, TableSample
 from alur_nb.authoring.sizes import size_text as size_text  # others have it from here
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
+
+_NAMED = 10
 
 
 def describe_reads(pipeline: Pipeline, loads: Sequence[FilesSample]) -> tuple[str, ...]:
@@ -34,7 +37,8 @@ def obstacles(sample: FilesSample) -> Iterator[Obstacle]:
     bad = sample.plan.with_status("bad")
     if bad and source.strict:
         opened = plural(len(sample.opened), "opened file")
-        lines = "".join(f"\n  {planned.file.path}: {planned.reason}" for planned in bad)
+        lines = "".join(f"\n  {planned.file.path}: {planned.reason}" for planned in bad[:_NAMED])
+        lines += f"\n  and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
         yield Obstacle(
             f"{len(bad):,} of {opened} cannot be loaded, so nothing would be (strict):{lines}",
             bad[0].fix or "Mend the files, or load the others with files(.., strict=False).",
@@ -116,7 +120,9 @@ def _unseen(sample: FilesSample) -> Iterator[str]:
 
 def _unseen_rows(table: TableSample) -> Iterator[str]:
     facts = table.facts
-    if not facts.whole:
+    if facts.partners is not None:
+        yield partners_text(facts.parameter, facts.partners)
+    elif not facts.whole:
         yield (
             f"`{facts.parameter}` was sampled from {facts.batch_rows:,} committed rows: what finds no partner in it "
             "here may find one in a run."
@@ -126,6 +132,28 @@ def _unseen_rows(table: TableSample) -> Iterator[str]:
             f"`{facts.parameter}` was sampled, because its files to come are larger than 64 MB: what finds no partner "
             "in it here may find one in a run."
         )
+
+
+def partners_text(table: str, partners: Partners) -> str:
+    """Return how many sampled rows found a partner in a table that was not read whole."""
+    matched = (
+        f"{partners.matched:,} of {partners.rows:,} rows of `{partners.driving}` matched by "
+        f"{', '.join(partners.on)}: `{table}` was "
+    )
+    if partners.searched:
+        return matched + "searched for their partners only, and its other rows are not here."
+    return matched + "sampled, so what finds no partner in it here may find one in a run."
+
+
+def no_row_notes(rehearsed: Rehearsed, rows: int) -> tuple[str, ...]:
+    """Return which tables may be why the result is empty, where it is not known how they are joined."""
+    if rows or rehearsed.result is None:
+        return ()
+    lacking = [t.facts.parameter for t in rehearsed.tables if is_lacking(t) and t.facts.partners is None]
+    return tuple(
+        f"The result has 0 rows: `{name}` was sampled, and how it is joined could not be found out."
+        for name in lacking
+    )
 
 
 def _some(planned: Sequence[PlannedFile]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from types import CodeType
@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from alur_nb.authoring.preview_facts import SourcePreview, State
 from alur_nb.authoring.preview_files import FilesSample
+from alur_nb.authoring.preview_joins import is_lacking, keys_of, with_partners
+from alur_nb.authoring.preview_rehearsed import Looked, Rehearsed, TableSample
 from alur_nb.authoring.preview_sources import Sampler, as_new
 from alur_nb.runtime import supersede
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.drops import kept_rows
 from alur_nb.runtime.errors import ContractError, DeclarationError, plural
-from alur_nb.runtime.evolution import with_added
 from alur_nb.runtime.lake import quoted, read_rows
 from alur_nb.runtime.ledger import Batch, live
 from alur_nb.runtime.load import load_to_bronze, source_for
@@ -29,83 +30,6 @@ from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-
-@dataclass(frozen=True, slots=True)
-class TableSample:
-    """What one table source gives: committed batches, and what upstream pipelines would add to them."""
-
-    facts: SourcePreview
-    frame: DataFrame
-    pending: tuple[Rehearsed, ...]
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is neither a batch nor a row to come."""
-        return not self.facts.batches and not self.pending
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """One pipeline's rehearsal: its result on the samples, and what these were."""
-
-    pipeline: Pipeline
-    state: State
-    result: DataFrame | None
-    """None where there is nothing to give to the function."""
-    files: tuple[FilesSample, ...] = ()
-    tables: tuple[TableSample, ...] = ()
-    as_read: bool = False
-    """Whether the function returned the very frame that was read."""
-    is_extract: bool = False
-
-    @property
-    def upstream(self) -> tuple[Rehearsed, ...]:
-        """The rehearsals whose results went into this one."""
-        return tuple(one for table in self.tables for one in table.pending)
-
-    @property
-    def exact(self) -> bool:
-        """Whether nothing was left out, here and upstream."""
-        files = all(sample.sampled.complete for sample in self.files)
-        return files and all(t.facts.whole for t in self.tables) and all(up.exact for up in self.upstream)
-
-    def target_for(self, result: DataFrame) -> Table:
-        """Return the target, with the columns that schema_mode="evolve" would add and the result still has."""
-        return with_added(self.pipeline.target, [sample.plan.contract for sample in self.files], result)
-
-    def with_upstream(self) -> Iterator[Rehearsed]:
-        """Yield this rehearsal and all that went into it, sources first."""
-        for one in self.upstream:
-            yield from one.with_upstream()
-        yield self
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """What a pipeline's declared sources hold, before anything is opened."""
-
-    pipeline: Pipeline
-    plans: Mapping[str, SourcePlan]
-    batches: Mapping[str, list[Batch]]
-    pending: Mapping[str, tuple[Rehearsed, ...]]
-    supersedes: bool
-    """Whether a run would load batches anew, with or without anything new."""
-
-    @property
-    def decides(self) -> bool:
-        """Whether declared sources decide if there is something to do; else the function's loads do."""
-        return any(not isinstance(source, TableSource) for source in self.pipeline.sources.values())
-
-    @property
-    def fresh(self) -> bool:
-        """Whether a run would find something new."""
-        news = [name for name, source in self.pipeline.sources.items() if isinstance(source, NewSource)]
-        return (
-            self.supersedes
-            or any(plan.new for plan in self.plans.values())
-            or any(self.batches[name] or self.pending[name] for name in news)
-        )
 
 
 @dataclass(slots=True)
@@ -168,7 +92,7 @@ class Rehearsal:
         fresh = looked.decides or done.is_extract or any(sample.plan.new for sample in done.files)
         return done if fresh else None
 
-    def _look(self, pipeline: Pipeline, *, whole: bool) -> _Looked:
+    def _look(self, pipeline: Pipeline, *, whole: bool) -> Looked:
         plans: dict[str, SourcePlan] = {}
         batches: dict[str, list[Batch]] = {}
         pending: dict[str, tuple[Rehearsed, ...]] = {}
@@ -187,7 +111,7 @@ class Rehearsal:
                 batches[name] = new_batches(ledger, source, target, superseded=replaced)
             else:
                 batches[name] = self._live(source.table)
-        return _Looked(pipeline, plans, batches, pending, bool(replaced.ids))
+        return Looked(pipeline, plans, batches, pending, bool(replaced.ids))
 
     def _live(self, table: Table) -> list[Batch]:
         return [
@@ -196,7 +120,7 @@ class Rehearsal:
             if batch.counts.get("rows", 0) > 0
         ]
 
-    def _perform(self, looked: _Looked, *, whole: bool, again: bool) -> Rehearsed:
+    def _perform(self, looked: Looked, *, whole: bool, again: bool) -> Rehearsed:
         """Take the samples and call the function; without anything to give it, it is not called."""
         pipeline = looked.pipeline
         state: State = "nothing new" if again else "new"
@@ -218,6 +142,11 @@ class Rehearsal:
             name: files[name].frame if name in files else tables[name].frame for name in pipeline.sources
         }
         result, loads = self._call(pipeline, frames, whole=whole, again=again)
+        found = self._partners(frames, tables, result, loads)
+        if any(one.frame is not tables[name].frame for name, one in found.items()):
+            frames |= {name: table.frame for name, table in found.items()}
+            result, loads = self._call(pipeline, frames, whole=whole, again=again)
+        taken = (taken[0], tuple((tables | found).values()))
         if pipeline.sources and not looked.decides and not loads:
             raise DeclarationError(
                 f"Pipeline `{pipeline.name}` would append all of its tables again in every run.",
@@ -233,6 +162,20 @@ class Rehearsal:
             as_read=len(given) == 1 and result is given[0],
             is_extract=not pipeline.sources and not loads,
         )
+
+    def _partners(
+        self,
+        frames: Mapping[str, DataFrame],
+        tables: Mapping[str, TableSample],
+        result: DataFrame,
+        loads: Sequence[FilesSample],
+    ) -> dict[str, TableSample]:
+        """Look in the tables that were not read whole for the partners of the other sources' rows."""
+        if not any(is_lacking(table) for table in tables.values()):
+            return {}
+        every = {**frames, **{load.plan.parameter: load.frame for load in loads}}
+        keys = keys_of(result, every)
+        return with_partners(tables, every, keys, self.sampler.keep, self.sampler.sample_rows)
 
     def _call(
         self, pipeline: Pipeline, frames: Mapping[str, DataFrame], *, whole: bool, again: bool
@@ -293,9 +236,7 @@ class Rehearsal:
         self.looked_up += pending
         sampler = self.sampler
         committed = read_rows(sampler.spark, sampler.workspace.lake, table, self._live(table))
-        return reduce(
-            lambda left, right: left.unionByName(right), self._rows_to_come(table, pending), committed
-        )
+        return _united([committed, *self._rows_to_come(table, pending)])
 
     def _rows_to_come(self, table: Table, pending: Iterable[Rehearsed]) -> list[DataFrame]:
         """Return what upstream pipelines would write, less what their checks drop."""
@@ -308,14 +249,14 @@ class Rehearsal:
         return [kept_rows(frame, one.pipeline.expectations).select(*names) for one, frame in fitted]
 
     def _table(
-        self, looked: _Looked, name: str, source: NewSource | TableSource, *, again: bool
+        self, looked: Looked, name: str, source: NewSource | TableSource, *, again: bool
     ) -> TableSample:
         """Read a table's batches, and add the rows that upstream pipelines would write."""
         table, pending = source.table, looked.pending[name]
         batches, is_new = looked.batches[name], isinstance(source, NewSource)
         if is_new and again:
             batches = self._live(table)[-1:]
-        committed, whole = self.sampler.batches(table, batches)
+        committed = self.sampler.batches(table, batches)
         parts = self._rows_to_come(table, pending)
         facts = SourcePreview(
             parameter=name,
@@ -324,11 +265,16 @@ class Rehearsal:
             state="nothing new" if is_new and again else "new",
             batches=len(batches),
             batch_rows=sum(batch.counts.get("rows", 0) for batch in batches),
-            whole=whole,
+            whole=committed.whole,
             pending=tuple(one.pipeline.name for one in pending),
         )
-        frames = [committed, *parts] if batches or not parts else parts
-        return TableSample(facts, reduce(lambda left, right: left.unionByName(right), frames), pending)
+        frame = _united([committed.frame, *parts] if batches or not parts else parts)
+        every = None if committed.every is None else _united([committed.every, *parts])
+        return TableSample(facts, frame, pending, every)
+
+
+def _united(frames: Sequence[DataFrame]) -> DataFrame:
+    return reduce(lambda left, right: left.unionByName(right), frames)
 
 
 def _mentions_load(pipeline: Pipeline) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -13,10 +14,10 @@ from alur_nb.authoring.sample import head, spread
 from alur_nb.runtime import evolution, readers
 from alur_nb.runtime.compare import PlannedFile
 from alur_nb.runtime.dialect import Dialect
-from alur_nb.runtime.errors import SourceError
+from alur_nb.runtime.errors import SourceError, StorageError
 from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.input_history import InputHistory, read_history
-from alur_nb.runtime.lake import read_rows
+from alur_nb.runtime.lake import read_rows, storage_errors
 from alur_nb.runtime.landed import WHOLE_CODECS, checked_uri
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.pipelines import FileSource
@@ -32,12 +33,25 @@ if TYPE_CHECKING:
 
 LISTING_CAP = 10_000  # files of one listing that a preview compares with the ledger
 WHOLE_BYTES = 64 << 20  # a lookup below this size is read whole, so that its rows are found
+SEARCHED_BYTES = (
+    4 << 30
+)  # and one below this is searched for partners of the sample: that reads all of it once
 # What a compressed file counts for: CSV packs to about an eighth.
 _UNPACKED = 8
 # Bytes beyond a head: what gzip adds to content that it cannot make smaller is far less.
 _GZIP_SLACK = 64 << 10
 
 _CHANGED = "changed since it was loaded, or touched: only a run compares the content"
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The rows of a table's committed batches, as far as a preview gives them to the function at first."""
+
+    frame: DataFrame
+    whole: bool
+    every: DataFrame | None = None
+    """All of them, where `frame` has the first ones only and a search through all is not too long."""
 
 
 @dataclass(slots=True)
@@ -102,7 +116,8 @@ class Sampler:
         read, opened = self._read(plan, opened)
         read = read if plan.source.format != "parquet" or in_place else read.limit(self.sample_rows)
         read = self.keep(read)
-        parsed, rejected = _count(read) if good_files(opened) else ({}, {})
+        with storage_errors("the landing files"):
+            parsed, rejected = _count(read) if good_files(opened) else ({}, {})
         stamped = with_metadata(read, plan.source.source_system, self.started_at, custom)
         return FilesSample(
             plan=plan if again else _with_files(plan, opened),
@@ -112,18 +127,30 @@ class Sampler:
             rejected=rejected,
             state="nothing new" if again or not found else "new",
             sampled=sampled(found, opened, parsed, rejected),
-            warnings=(*plan.warnings, *twins, *doubts(opened, again=again)),
+            warnings=(*plan.warnings, *twins, *doubts(opened, again=again), *self._changed(chosen)),
         )
 
-    def batches(self, table: Table, batches: Sequence[Batch]) -> tuple[DataFrame, bool]:
-        """Return the rows of committed batches, and whether these are all of them."""
+    def batches(self, table: Table, batches: Sequence[Batch]) -> Committed:
+        """Return the rows of committed batches, of too many only the first ones."""
         frame = read_rows(self.spark, self.workspace.lake, table, batches)
-        if (
-            _stored_bytes(self.spark, self.workspace.lake.batch_uris(table.qualified_name, batches))
-            <= WHOLE_BYTES
-        ):
-            return frame, True
-        return frame.limit(self.sample_rows), False
+        size = _stored_bytes(self.spark, self.workspace.lake.batch_uris(table.qualified_name, batches))
+        if size <= WHOLE_BYTES:
+            return Committed(frame, True)
+        first = self.keep(frame.limit(self.sample_rows))
+        return Committed(first, False, frame if size <= SEARCHED_BYTES else None)
+
+    def _changed(self, looked_at: Sequence[PlannedFile]) -> list[str]:
+        """Say which files are no longer what they were when they were listed."""
+        listed = [planned.file for planned in looked_at]
+        try:
+            found = list(zip(listed, self.workspace.files.stats(listed), strict=True))
+        except SourceError as error:  # gone since: it is in the listing, and a run would look anew
+            return [error.message]
+        return [
+            f"{file.path} changed while it was looked at: preview again when it is complete."
+            for file, now in found
+            if now.pin != file.pin
+        ]
 
     def keep(self, frame: DataFrame) -> DataFrame:
         """Hold a frame in memory until the preview ends: counts, checks and rows are taken from it in turn."""
@@ -174,8 +201,9 @@ class Sampler:
         if _is_on_s3(file):
             name = "copy" + "".join(codec for codec in WHOLE_CODECS if file.path.endswith(codec))
         path = self.folder / str(self.heads) / name
-        path.parent.mkdir(parents=True)
-        path.write_bytes(data)
+        with room_for_samples():
+            path.parent.mkdir(parents=True)
+            path.write_bytes(data)
         return replace(file, uri=f"file://{path.as_posix()}", size=len(data))
 
     def _compare(
@@ -242,6 +270,18 @@ class _CappedFiles(Files):
     def hash(self, file: SourceFile) -> str:
         """Hash the file; a preview never does."""
         return self._files.hash(file)
+
+
+@contextmanager
+def room_for_samples() -> Iterator[None]:
+    """Turn what the system says of the temporary folder into a StorageError with a next step."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(
+            f"A preview cannot write its samples into the temporary folder: {error.strerror or error}.",
+            fix="Make room there, or set TMPDIR to a folder with room for a few megabytes, and start again.",
+        ) from error
 
 
 def as_new(plan: SourcePlan) -> SourcePlan:

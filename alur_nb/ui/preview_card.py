@@ -4,23 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from alur_nb.authoring.preview_cells import (
+    Limits,
+    first,
+    fitted,
+    is_number,
+    more_columns,
+    more_rows,
+    printable,
+    profile_facts,
+    sentence,
+    shown_columns,
+    shown_rows,
+    value_text,
+)
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
+    ColumnProfile,
+    ContractColumn,
     FileFact,
     Obstacle,
     Preview,
+    ResultColumn,
     SourcePreview,
     Step,
 )
 from alur_nb.authoring.preview_notes import size_text
-from alur_nb.authoring.preview_text import source_facts
+from alur_nb.authoring.preview_text import (
+    accepted_rows,
+    by_concern,
+    more_files,
+    profiles_caption,
+    rows_caption,
+    source_facts,
+)
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import (
     Content,
     Html,
+    Number,
     card,
     code,
-    data_cell,
     details,
     items,
     joined,
@@ -31,122 +55,203 @@ from alur_nb.ui.html import (
 
 
 def preview_card(value: Preview) -> Html:
-    """Show a preview."""
+    """Show a preview, each part as far as the card's size allows; what is left out is told."""
     if not value.pipeline:
         return card(paragraph("Nothing was previewed."))
+    return Html(fitted(lambda limits: _card(value, limits).text))
+
+
+def _card(value: Preview, limits: Limits) -> Html:
     return card(
         paragraph(strong(f"preview of {value.pipeline} -> {value.target}: {value.verdict}")),
-        items(_obstacle(problem) for problem in value.problems),
-        items(joined(strong("warning: "), text) for text in value.warnings),
-        items(joined(strong("not seen: "), text) for text in value.notes),
-        *(_source(source) for source in value.sources),
-        _rows(value),
-        _columns(value),
-        _rejected(value),
-        _checks(value.checks),
+        _since(value.since, limits),
+        _listed([_obstacle(problem, limits) for problem in value.problems], "problem", limits),
+        _listed([_said("warning: ", text, limits) for text in value.warnings], "warning", limits),
+        _listed([_said("not seen: ", text, limits) for text in value.notes], "note", limits),
+        *(_source(source, limits) for source in value.sources),
+        _rows(value, limits),
+        _profiles("the result", value.profiles, value.sample_rows, limits),
+        _columns(value, limits),
+        _rejected(value, limits),
+        _checks(value.checks, limits),
         _lineage(value.lineage),
     )
 
 
-def _obstacle(problem: Obstacle) -> Html:
-    fix = joined(" Next: ", problem.fix) if problem.fix else None
-    return joined(strong("problem: "), problem.message, fix)
+def _since(changes: Sequence[str], limits: Limits) -> Html | None:
+    if not changes:
+        return None
+    return paragraph(strong("since the last preview: "), sentence("; ".join(changes), limits))
 
 
-def _source(source: SourcePreview) -> Html:
-    facts: list[Content] = [
-        joined(strong(source.parameter), f": {source.kind} ", code(source.reads), f", {source.state}")
-    ]
+def _listed(contents: Sequence[Html], noun: str, limits: Limits) -> Html:
+    rest = len(contents) - limits.lines
+    more = [f"and {plural(rest, f'more {noun}')}"] if rest > 0 else []
+    return items([*contents[: limits.lines], *more])
+
+
+def _said(kind: str, text: str, limits: Limits) -> Html:
+    return joined(strong(kind), sentence(text, limits))
+
+
+def _obstacle(problem: Obstacle, limits: Limits) -> Html:
+    fix = joined(" Next: ", sentence(problem.fix, limits)) if problem.fix else None
+    return joined(_said("problem: ", problem.message, limits), fix)
+
+
+def _more(text: str) -> Html | None:
+    return paragraph(text) if text else None
+
+
+def _source(source: SourcePreview, limits: Limits) -> Html:
+    reads = code(sentence(source.reads, limits))
+    facts: list[Content] = [joined(strong(source.parameter), f": {source.kind} ", reads, f", {source.state}")]
     facts += source_facts(source)
-    return joined(items(facts), _files(source), _contract(source))
+    return joined(
+        items(facts),
+        _files(source, limits),
+        _contract(source, limits),
+        _profiles(source.parameter, source.profiles, accepted_rows(source), limits),
+    )
 
 
-def _files(source: SourcePreview) -> Html | None:
+def _files(source: SourcePreview, limits: Limits) -> Html | None:
     if not source.files:
         return None
-    rows = [_file(one) for one in source.files]
+    rows = [_file(one, limits) for one in by_concern(source.files)[: limits.files]]
     headers = ("file", "status", "size", "why", "next", "opened")
-    return details(
-        f"{len(rows):,} files of {source.parameter}", table(f"files of {source.parameter}", headers, rows)
-    )
+    listed = table(f"files of {source.parameter}", headers, rows)
+    more = _more(more_files(by_concern(source.files), limits.files))
+    return details(f"{len(source.files):,} files of {source.parameter}", listed, more)
 
 
-def _file(one: FileFact) -> tuple[Content, ...]:
-    opened = "yes" if one.opened else "no"
-    return (one.path, one.status, size_text(one.bytes), one.reason or "", one.fix or "", opened)
+def _file(one: FileFact, limits: Limits) -> tuple[Content, ...]:
+    why, fix = (sentence(text or "", limits) for text in (one.reason, one.fix))
+    return (printable(one.path), one.status, size_text(one.bytes), why, fix, "yes" if one.opened else "no")
 
 
-def _contract(source: SourcePreview) -> Html | None:
+def _contract(source: SourcePreview, limits: Limits) -> Html | None:
     if not source.columns:
         return None
-    rows = [
-        (one.name, one.ddl or "", one.state, f"{one.found} of {one.files}", one.header or "")
-        for one in source.columns
-    ]
+    ordered = sorted(source.columns, key=lambda one: one.state == "in files")
+    shown, more = first(ordered, limits.columns, "column", lambda one: one.name)
     caption = f"columns of {source.parameter} against the contract"
-    listed = table(caption, ("column", "declared", "state", "in files", "spelled"), rows)
-    return details(caption, listed, is_open=any(one.state != "in files" for one in source.columns))
+    headers = ("column", "declared", "state", "in files", "spelled", "to declare it")
+    listed = table(caption, headers, [_contract_row(one, limits) for one in shown])
+    is_open = any(one.state != "in files" for one in source.columns)
+    return details(caption, listed, _more(more), is_open=is_open)
 
 
-def _rows(value: Preview) -> Html | None:
+def _contract_row(one: ContractColumn, limits: Limits) -> tuple[Content, ...]:
+    proposed = code(sentence(one.proposed, limits)) if one.proposed else ""
+    spelled = value_text(one.header) if one.header else ""
+    found = f"{one.found} of {one.files}"
+    return (value_text(one.name), one.ddl or "", one.state, found, spelled, proposed)
+
+
+def _rows(value: Preview, limits: Limits) -> Html | None:
     if not value.columns:
         return None
-    of = f"{value.sample_rows:,} rows" if value.exact else f"a sample of {value.sample_rows:,} rows"
-    headers = [f"{name} {kind}" for name, kind in zip(value.columns, value.types, strict=True)]
-    rows = [[data_cell(cell) for cell in row] for row in value.rows]
-    return table(f"the first {len(rows):,} of {of}", headers, rows)
+    width, height = shown_columns(value, limits), shown_rows(value, limits)
+    names = zip(value.columns[:width], value.types[:width], strict=True)
+    headers = [f"{value_text(name)} {sentence(kind, limits)}" for name, kind in names]
+    rows = [[_cell(cell) for cell in row[:width]] for row in value.rows[:height]]
+    listed = table(rows_caption(value, height), headers, rows)
+    return joined(listed, _more(more_rows(value, limits)), _more(more_columns(value, limits)))
 
 
-def _columns(value: Preview) -> Html | None:
+def _cell(value: object) -> Content:
+    text = value_text(value)
+    return Number(text) if is_number(value) else text
+
+
+def _profiles(of: str, profiles: Sequence[ColumnProfile], rows: int, limits: Limits) -> Html | None:
+    if not profiles:
+        return None
+    caption = profiles_caption(of, profiles, rows)
+    shown, more = first(profiles, limits.columns, "column", lambda one: one.name)
+    headers = ("column", "type", "nulls", "distinct", "least", "greatest", "values")
+    return details(caption, table(caption, headers, [_profile(one, limits) for one in shown]), _more(more))
+
+
+def _profile(one: ColumnProfile, limits: Limits) -> tuple[Content, ...]:
+    nulls, distinct, spread = profile_facts(one)
+    ends = ["" if one.least is None else _cell(end) for end in (one.least, one.greatest)]
+    kind = sentence(one.type, limits)
+    return (value_text(one.name), kind, Number(nulls), Number(distinct), *ends, spread)
+
+
+def _columns(value: Preview, limits: Limits) -> Html | None:
     if not value.result_columns:
         return None
-    rows = [(one.name, one.declared or "", one.given or "", one.state) for one in value.result_columns]
+    # What is not as it was declared comes first, where not all are shown.
+    ordered = sorted(value.result_columns, key=lambda one: one.state == "ok")
+    shown, more = first(ordered, limits.columns, "column", lambda one: one.name)
     caption = f"the result's columns against {value.target}"
-    is_open = any(one.state in ("missing", "surplus", "differs") for one in value.result_columns)
-    return details(caption, table(caption, ("column", "declared", "given", "state"), rows), is_open=is_open)
+    headers = ("column", "declared", "given", "state", "a run", "to declare it")
+    listed = table(caption, headers, [_result_row(one, limits) for one in shown])
+    is_open = any(one.fate in ("refused", "added") for one in value.result_columns)
+    return details(caption, listed, _more(more), is_open=is_open)
 
 
-def _rejected(value: Preview) -> Html | None:
+def _result_row(one: ResultColumn, limits: Limits) -> tuple[Content, ...]:
+    declared, given = (sentence(text or "nothing", limits) for text in (one.declared, one.given))
+    proposed = code(sentence(one.proposed, limits)) if one.proposed else ""
+    return (value_text(one.name), declared, given, one.state, one.fate, proposed)
+
+
+def _rejected(value: Preview, limits: Limits) -> Html | None:
     if not value.rejected_rows:
         return None
-    reasons = table(
+    reasons = list(value.reject_reasons.items())
+    shown, more = first(reasons, limits.lines, "reason", lambda item: item[0])
+    counted = table(
         f"{plural(value.rejected_rows, 'rejected row')} by reason",
         ("reason", "rows"),
-        list(value.reject_reasons.items()),
+        [(sentence(reason, limits), count) for reason, count in shown],
     )
     rows = [
-        (one.source_file or "", one.line, one.column or "", one.reason, code(one.raw))
-        for one in value.rejected
+        (
+            printable(one.source_file or "made by the pipeline"),
+            one.line,
+            one.column or "",
+            "" if one.value is None else code(value_text(one.value)),
+            sentence(one.reason, limits),
+            code(value_text(one.raw, limits.raw)),
+        )
+        for one in value.rejected[: limits.rejected]
     ]
-    shown = table("rejected rows", ("file", "line", "column", "reason", "raw"), rows)
-    return joined(reasons, details(f"the first {plural(len(rows), 'rejected row')}", shown))
+    headers = ("file", "line", "column", "value", "reason", "raw")
+    listed = table("rejected rows", headers, rows)
+    return joined(counted, _more(more), details(f"the first {len(rows):,} rejected rows", listed))
 
 
-def _checks(checks: Sequence[CheckPreview]) -> Html | None:
+def _checks(checks: Sequence[CheckPreview], limits: Limits) -> Html | None:
     if not checks:
         return None
+    shown, more = first(checks, limits.lines, "check", lambda one: one.result.name)
     rows = [
         (
-            one.result.name,
+            sentence(one.result.name, limits),
             one.outcome,
             str(one.result.severity),
-            one.result.metric,
-            one.result.message,
+            sentence(one.result.metric, limits),
+            sentence(one.result.message, limits),
             one.note or ("judged on a sample" if one.on_sample else ""),
         )
-        for one in checks
+        for one in shown
     ]
     listed = table("checks", ("check", "outcome", "severity", "metric", "message", "note"), rows)
-    return joined(listed, *(_examples(one) for one in checks))
+    return joined(listed, _more(more), *(_examples(one, limits) for one in shown))
 
 
-def _examples(one: CheckPreview) -> Html | None:
+def _examples(one: CheckPreview, limits: Limits) -> Html | None:
     if not one.result.examples:
         return None
-    headers = list(one.result.examples[0])
-    rows = [[data_cell(example.get(name)) for name in headers] for example in one.result.examples]
-    caption = f"rows that fail {one.result.name}"
-    return details(caption, table(caption, headers, rows))
+    headers, more = first(list(one.result.examples[0]), limits.columns, "column")
+    rows = [[_cell(example.get(name)) for name in headers] for example in one.result.examples]
+    caption = f"rows that fail {sentence(one.result.name, limits)}"
+    return details(caption, table(caption, list(map(value_text, headers)), rows), _more(more))
 
 
 def _lineage(steps: Sequence[Step]) -> Html | None:

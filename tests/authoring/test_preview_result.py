@@ -24,8 +24,8 @@ from alur_nb import (
     row,
     unique_key,
 )
-from alur_nb.authoring.preview import judged
 from alur_nb.authoring.preview_facts import Sampled, to_json
+from alur_nb.authoring.preview_result import judged
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.quality import CheckResult, Expectation
 from alur_nb.runtime.workspace import Workspace

@@ -1,0 +1,94 @@
+"""The preview's card: what profiles, proposals, partners and changes say, in words, and nothing that the text lacks."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+from alur_nb.authoring.preview_facts import (
+    Bin,
+    ColumnProfile,
+    ContractColumn,
+    Partners,
+    RejectedRow,
+    ResultColumn,
+    SourcePreview,
+)
+from alur_nb.ui.cards import to_html
+from tests.ui.test_cards import PREVIEW, read
+
+RANGE = ColumnProfile(
+    "id",
+    "int",
+    147,
+    3,
+    144,
+    least=1,
+    greatest=99,
+    bins=(Bin("1 to 50", 100), Bin("50 to 99", 44)),
+    is_range=True,
+)
+VALUES = ColumnProfile("name", "string", 147, 0, 7, about=True, least="", greatest="z", bins=(Bin("ann", 9),))
+FULL = dataclasses.replace(
+    PREVIEW,
+    since=("verdict: would load -> would fail", "1 file more (orders/3.csv)"),
+    profiles=(RANGE, VALUES),
+    sources=(
+        dataclasses.replace(
+            PREVIEW.sources[0],
+            columns=(ContractColumn("colour", None, "refused", 1, 2, proposed="colour = StringField()"),),
+            profiles=(RANGE,),
+        ),
+        SourcePreview(
+            "customers",
+            "table",
+            "bronze.customers",
+            "new",
+            batches=3,
+            batch_rows=4_000,
+            whole=False,
+            partners=Partners(("key",), "orders", 147, 9, searched=True),
+        ),
+    ),
+    rows=((1, None), (2, "null"), (3, "")),
+    rejected=(RejectedRow("orders/2.csv", 7, "id", "`x` is not an integer", "x,y", "x"),),
+    result_columns=(ResultColumn("total", None, "int", "surplus", "total = IntegerField()"),),
+)
+
+
+def test_the_card_says_what_the_text_says() -> None:
+    shown = read(str(to_html(FULL)))
+    for fact in (
+        "since the last preview: verdict: would load -> would fail; 1 file more (orders/3.csv)",
+        "what the columns of the result hold, in 147 rows",
+        "id int 3 (2.0%) 144 1 99 █▄ 100, 44 in 2 equal parts from 1 to 99",
+        "name string 0 about 7 '' z ann 9, 6 more values",
+        "colour refused 1 of 2 colour = StringField()",
+        "total nothing int surplus refused total = IntegerField()",
+        "searched for partners",
+        "orders/2.csv 7 id x `x` is not an integer x,y",
+        "1 null 2 'null' 3 ''",
+    ):
+        assert fact in shown
+
+
+def test_the_card_has_every_word_of_the_text() -> None:
+    shown = read(str(to_html(FULL)))
+    words = set(re.findall(r"[\w./*-]*\w", str(FULL)))
+    joining = {"next", "by", "given", "fails", "opened", "nulls", "least", "greatest", "declare", "result"}
+    assert not {word for word in words if word not in shown} - joining
+
+
+def test_numbers_stand_to_the_right_and_lines_to_copy_are_code() -> None:
+    markup = str(to_html(FULL))
+    assert '<td style="text-align:right">3 (2.0%)</td>' in markup
+    assert "<code>colour = StringField()</code>" in markup
+    assert "<code>total = IntegerField()</code>" in markup
+    assert "<code>x</code>" in markup
+
+
+def test_depth_is_folded_and_what_is_refused_is_open() -> None:
+    markup = str(to_html(FULL))
+    assert "<details><summary>what the columns of the result hold" in markup
+    assert "<details open><summary>columns of orders against the contract" in markup
+    assert "<details open><summary>the result&#x27;s columns against bronze.orders" in markup
