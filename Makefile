@@ -60,6 +60,7 @@ test-slow: venv
 
 # JupyterLab in Chromium; what is missing is named by the tests that are skipped for it.
 test-browser: venv
+	@rm -rf build/browser
 	@$(call run_tests,browser,tests/browser)
 
 # Those of the pictures that the documentation shows.

@@ -94,8 +94,9 @@ def pytest_runtest_makereport(
     """Keep a picture of every open page where a test fails."""
     report = yield
     if report.failed:
-        name = re.sub(r"\W+", "-", item.nodeid.rpartition("/")[2])
+        name = re.sub(r"\W+", "-", item.nodeid.removeprefix("tests/browser/"))[:80]
         opened = item.config.stash[OPENED]
         for number, notebook in enumerate(opened):
-            notebook.picture(PICTURES / f"failed-{name}-{number}.png")
+            if not notebook.page.is_closed():
+                notebook.picture(PICTURES / f"failed-{name}-{number}.png")
     return report

@@ -35,8 +35,7 @@ class Watch:
     """What a page must not do: ask anything but its server, or end a script with an error."""
 
     def __init__(self, page: Page, base: str) -> None:
-        self.outside: list[str] = []
-        self.errors: list[str] = []
+        self._faults: list[str] = []
         self._inside = (f"{base}/", f"{base.replace('http', 'ws', 1)}/", "data:", "blob:")
         page.on("request", self._asked)
         page.on("websocket", self._asked)
@@ -45,21 +44,20 @@ class Watch:
 
     def _asked(self, what: Request | WebSocket) -> None:
         if not what.url.startswith(self._inside):
-            self.outside.append(what.url)
+            self._faults.append(f"asked {what.url}")
+
+    def _ended(self, error: Error) -> None:
+        self._faults.append(f"ended with {error}")
 
     def _said(self, message: ConsoleMessage) -> None:
         if message.type == "error":
-            self.errors.append(message.text)
-
-    def _ended(self, error: Error) -> None:
-        self.errors.append(str(error))
+            self._faults.append(f"said {message.text}")
 
     def check(self) -> None:
-        """Assert that it did neither since the last check."""
-        outside, self.outside = self.outside, []
-        errors, self.errors = self.errors, []
-        assert outside == []
-        assert errors == []
+        """Raise AssertionError where it has done so since the last check."""
+        faults, self._faults = self._faults, []
+        if faults:
+            raise AssertionError("\n".join(["the page", *faults]))
 
 
 class Notebook:

@@ -40,7 +40,7 @@ amount decimal(10,2) comment 'EUR, VAT included'
 ordered_at timestamp"""
 
 PIPELINE = (
-    "%alur_pipeline ingest_orders --from 'orders/*.csv' --source-system shop --target OrdersBronze "
+    "%alur_pipeline ingest_orders --from 'orders/*.csv' --target orders "
     "--no-strict --reject-limit 0.5 --expect 'amount >= 0'"
 )
 

@@ -98,7 +98,7 @@ def test_the_preview_shows_rows_and_why_others_are_rejected(story: Story) -> Non
     bad = rejected.locator("tbody tr", has_text=BAD_LINE)
     expect(bad).to_contain_text("orders/2026-03-02.csv")
     expect(bad).to_contain_text("is not a number")
-    story.notebook.picture(PICTURES / "rejects.png", preview.locator("details", has=rejected))
+    story.notebook.picture(PICTURES / "rejects.png", preview.locator("details", has_text="rejected rows"))
 
 
 def test_what_is_folded_opens_by_keys_alone(story: Story) -> None:
