@@ -201,8 +201,11 @@ class Notebook:
     def picture(self, path: Path, what: Locator | None = None) -> None:
         """Write a picture of a part of the page, or of what is in view."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Nothing is marked as being under the mouse.
+        # Nothing is marked as being under the mouse, and long lines show their beginning.
         self.page.mouse.move(0, 0)
+        self.page.evaluate(
+            "() => document.querySelectorAll('.cm-scroller').forEach(line => line.scrollTo(0, 0))"
+        )
         view = self.page.viewport_size
         box = what.bounding_box() if what else None
         if view and box:
