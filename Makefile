@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo stories lab test test-fast test-slow test-one test-crash test-spark4 lint format bench bench-full lock venv servers clean distclean
+.PHONY: help demo stories lab test test-fast test-slow test-browser test-one test-crash test-spark4 screenshots axe lint format bench bench-full lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -30,10 +30,12 @@ help:
 	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
 	@echo 'make stories run the other notebooks: penguins on hand-made sheets, weather with a late correction'
 	@echo 'make lab     open JupyterLab on the copies of the notebooks in demo/'
-	@echo 'make test    all tests, the fast ones first (test-fast, test-slow; test-one T=tests/test_x.py)'
+	@echo 'make test    all tests, the fast ones first (test-fast, test-slow, test-browser; test-one T=tests/test_x.py)'
+	@echo 'make screenshots  the pictures of docs/images, taken anew by the tests in the browser (needs Chromium)'
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
+	@echo 'make axe     bring axe-core into .tools/, for the tests in the browser (needs npm, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmarks: ingestion and small files against bare Spark, a million files, how fast the notebook answers'
 	@echo 'make bench-full  these, and those on servers: ingestion over S3, nothing new over 100,000 files (needs Maven, once)'
@@ -54,14 +56,26 @@ lab: venv
 	@for story in quickstart $(STORIES); do $(BIN)/python notebooks/demo.py $$story --no-run || exit 1; done
 	@cd demo && ../$(BIN)/python -m jupyterlab quickstart.ipynb
 
-# Two runs, so that a mistake shows within seconds. 5 is pytest's "no test was collected".
-test: test-fast test-slow
+# Three runs, so that a mistake shows within seconds, and because Playwright wants a process without other event
+# loops. 5 is pytest's "no test was collected".
+test: test-fast test-slow test-browser
 
 test-fast: venv
-	@$(call run_pytest,not slow,fast)
+	@$(call run_tests,fast,-m 'not slow' $(PARALLEL))
 
 test-slow: venv
-	@$(call run_pytest,slow,slow)
+	@$(call run_tests,slow,-m slow $(PARALLEL))
+
+# JupyterLab in Chromium; what is missing is named by the tests that are skipped for it.
+test-browser: venv
+	@rm -rf build/browser
+	@$(call run_tests,browser,tests/browser)
+
+# Those of the pictures that the documentation shows.
+SCREENSHOTS := notebook preview rejects run card-error dark
+screenshots: test-browser
+	@mkdir -p docs/images
+	@cp $(SCREENSHOTS:%=build/browser/%.png) docs/images/
 
 test-one: venv
 	@$(PYTEST) $(T) $(PYTEST_ARGS)
@@ -91,13 +105,26 @@ else
 endif
 	@touch $@
 
-define run_pytest
-IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) -m '$(1)' -n $(PROCESSES) --dist loadfile --no-loadscope-reorder --durations=10 --junit-xml=build/test-$(2).xml $(PYTEST_ARGS) \
+PARALLEL = -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
+
+define run_tests
+IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(PYTEST) $(2) --durations=10 --junit-xml=build/test-$(1).xml $(PYTEST_ARGS) \
 	|| { code=$$?; test $$code -eq 5 && test -n '$(PYTEST_ARGS)' || exit $$code; }
 endef
 
 servers: venv .tools/jars/.fetched
 	@$(BIN)/python -m tests.integration.fetch_servers
+
+# It looks for what people cannot read or reach. npm checks the package against the registry's hash.
+AXE := axe-core-4.14.1
+axe: .tools/axe-core/$(AXE).tgz
+
+.tools/axe-core/$(AXE).tgz:
+	@command -v npm >/dev/null || { echo 'make axe needs npm: apt install npm'; exit 1; }
+	@mkdir -p $(@D)
+	@cd $(@D) && npm pack --silent '$(AXE:axe-core-%=axe-core@%)' >/dev/null
+	@tar -C $(@D) -xzf $@
+	@touch $@
 
 lint: venv
 	$(BIN)/ruff format --check --output-format concise .

@@ -1,4 +1,4 @@
-"""Print the ten slowest parts of a run of `.ci/run`, and the tests of both pytest runs as one line."""
+"""Print the ten slowest parts of a run of `.ci/run`, and the tests of all pytest runs as one line."""
 
 from __future__ import annotations
 

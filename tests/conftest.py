@@ -29,6 +29,7 @@ from tests.integration.seaweedfs import S3Server, seaweedfs
 put_on_class_path()
 
 Land = Callable[..., Path]
+BROWSER_TESTS = Path(__file__).resolve().parent / "browser"
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +72,18 @@ def land(workspace: Workspace) -> Land:
         return path
 
     return write
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the browser's tests to a process of their own, where they are named: `make test-browser`.
+
+    Playwright keeps an event loop running in the main thread, in which nothing else can run one.
+    """
+    if collection_path != BROWSER_TESTS:
+        return None
+    named = (config.invocation_params.dir / argument.partition("::")[0] for argument in config.args)
+    is_named = any(path.resolve().is_relative_to(BROWSER_TESTS) for path in named)
+    return None if is_named else True
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from alur_nb.authoring.preview_facts import Preview
 
 log = logging.getLogger(__name__)
+
+WIDTH = 100
+_DEFAULTS = FileSource(())
 
 
 def table_card(value: Table) -> Html:
@@ -129,7 +133,8 @@ def pipeline_plain(value: Pipeline) -> str:
     lines += [f"  profile: {value.resource_profile}"] if value.resource_profile else []
     for name, source in value.sources.items():
         rules = _rules(source)
-        lines.append(f"  source {name}: {source_text(source)}{f' ({rules})' if rules else ''}")
+        line = f"  source {name}: {source_text(source)}{f' ({rules})' if rules else ''}"
+        lines += wrap(line, WIDTH, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
     lines += [f"  check {expected.name}: {expected.severity}" for expected in value.expectations]
     lines += around_pipeline(value).lines
     return page([*lines, *(f"  {text}" for text in stale_texts(value))])
@@ -147,6 +152,9 @@ def _rules(source: object) -> str:
         return ""
     rules = [f"source_system {source.source_system}"] if source.source_system else []
     rules += [] if source.strict else ["not strict"]
+    rules += (
+        [f"reject_limit {source.reject_limit:g}"] if source.reject_limit != _DEFAULTS.reject_limit else []
+    )
     rules += [f"extra_columns {source.extra_columns}"] if source.extra_columns != "error" else []
     rules += [f"format {source.format}"] if source.format != "csv" else []
     rules += [f"schema_mode {source.schema_mode}"] if source.schema_mode != "contract" else []

@@ -52,7 +52,7 @@ class OrdersBronze(alur_nb.BronzeTable):
 @alur_nb.schedule("0 6 * * ? *", timezone="Europe/Berlin")
 @alur_nb.expect(check_fn=alur_nb.row("id > 0"))
 @alur_nb.pipeline(sources={"orders": alur_nb.files("orders/*.csv", source_system="shop", strict=False,
-    options={"nullValue": "NA"})}, target=OrdersBronze)
+    reject_limit=0.2, options={"nullValue": "NA"})}, target=OrdersBronze)
 def ingest_orders(orders):
     '''Takes the shop's files in.'''
     return orders
@@ -257,7 +257,8 @@ def test_the_texts_of_declarations(notebook: Notebook, project: Project) -> None
         "pipeline ingest_orders: files(orders/*.csv) -> bronze.orders\n"
         "  Takes the shop's files in.\n"
         "  schedule: 0 6 * * ? * Europe/Berlin\n"
-        "  source orders: files(orders/*.csv) (source_system shop, not strict, nullValue='NA')\n"
+        "  source orders: files(orders/*.csv) (source_system shop, not strict, reject_limit 0.2,\n"
+        "    nullValue='NA')\n"
         "  check row(id > 0): ERROR"
     )
 
