@@ -83,7 +83,7 @@ def test_rejected_rows_are_queried_beside_their_table(shop: Notebook, land: Land
 @pytest.mark.parametrize(
     ("query", "message", "place"),
     [
-        ("select id,\n amunt from orders", "`amunt` cannot be resolved", "line 3"),
+        ("select id,\n amunt from orders", "bronze.orders has no column `amunt`", "line 3"),
         ("select * from new(orders)", "a query has no target", "line 2"),
         ("select count(*) from orders, (select nothing())", "nothing", "line 2"),
     ],
