@@ -30,6 +30,7 @@ SECOND = (
     "1007,<b>Radia</b> & Perlman,450.00,2026-03-02 09:45:10\n"
     "x008,Barbara Liskov,31.00,2026-03-02 10:00:00\n"
 )
+VISITS = "visitor,came,minutes\n00017,2026-03-01,12\n00018,2026-03-02,45\n"
 BAD_LINE = "1006,Mary Jackson,free,2026-03-02 08:30:00"
 
 TABLE = """\
@@ -65,11 +66,13 @@ WORKSHOP = (
 
 
 def lay_project(folder: Path) -> None:
-    """Write the settings and two landing files of orders."""
+    """Write the settings, two landing files of orders and one of visits."""
     (folder / "data" / "orders").mkdir(parents=True)
     (folder / "alur.toml").write_text(SETTINGS.format(name=folder.name))
     for name, rows in (("2026-03-01.csv", FIRST), ("2026-03-02.csv", SECOND)):
         (folder / "data" / "orders" / name).write_text(HEADER + rows)
+    (folder / "data" / "visits").mkdir()
+    (folder / "data" / "visits" / "2026-03.csv").write_text(VISITS)
 
 
 def lay_notebook(path: Path, *sources: str) -> None:
