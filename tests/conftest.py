@@ -27,6 +27,8 @@ from tests.integration.s3a import open_s3, put_on_class_path
 from tests.integration.seaweedfs import S3Server, seaweedfs
 
 put_on_class_path()
+# Kernels that load the extension make an archive of Spark's classes: one for all tests, and none in the user's home.
+os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / "build" / "cache")
 
 Land = Callable[..., Path]
 BROWSER_TESTS = Path(__file__).resolve().parent / "browser"

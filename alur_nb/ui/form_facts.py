@@ -55,7 +55,9 @@ class Form:
 
     def __str__(self) -> str:
         head, *more = textwrap.wrap(_head(self), 100, subsequent_indent="  ")
-        lines = [head, *more, *(f"  {line}" for line in _how(self))]
+        lines = [head, *more]
+        for said in _how(self):
+            lines += textwrap.wrap(said, 98, initial_indent="  ", subsequent_indent="  ")
         lines += [f"    {line}" for line in self.cell.splitlines()]
         return "\n".join(lines)
 
@@ -77,10 +79,8 @@ def _head(value: Form) -> str:
 
 
 def _how(value: Form) -> list[str]:
-    lines = textwrap.wrap(_HOW[value.step], 96) if value.kind else []
-    return (
-        [*lines, f"For the controls: {value.missing}, then restart the kernel."] if value.missing else lines
-    )
+    said = [_HOW[value.step]] if value.kind else []
+    return [*said, f"For the controls: {value.missing}, then restart the kernel."] if value.missing else said
 
 
 def draft_text(kind: str, draft: Draft, told: str = "") -> str:
