@@ -20,6 +20,7 @@ from alur_nb.runtime.landed import (
     checked_uri,
     source_file,
 )
+from alur_nb.runtime.zstd import with_codecs
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
@@ -79,6 +80,7 @@ def text_frame(
     # The header was read before, in this version of the file; Spark's own comparison is a second pair of eyes.
     reader = _reader(spark, layout, dialect).option("enforceSchema", str(not simple).lower())
     reader = reader.option("maxColumns", str(max(_widest_row(files), len(names))))
+    reader = with_codecs(spark, reader, (file.path for file in files))
     frame = reader.schema(schema).csv([literal_uri(checked_uri(file)) for file in files])
     texts = [*(f"c{index}" for index in range(len(names))), RAW]
     path = F.lit(files[0].path) if len(files) == 1 else source_file(files, of_rows=True)

@@ -27,6 +27,7 @@ from alur_nb.runtime.landed import (
 )
 from alur_nb.runtime.tables import RESCUED, Table, normalized
 from alur_nb.runtime.types import ArrayField, DateField, Field, MapField, StructField, TimestampField
+from alur_nb.runtime.zstd import with_codecs
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -129,7 +130,8 @@ def explain(
 
 def _lines(spark: SparkSession, files: Sequence[ReadableFile]) -> DataFrame:
     """Return every line, blank ones too: `raw`, `_source_file`; a return before the line's end is a blank of JSON's."""
-    frame = spark.read.option("lineSep", "\n").text([literal_uri(checked_uri(item.file)) for item in files])
+    reader = with_codecs(spark, spark.read.option("lineSep", "\n"), (item.file.path for item in files))
+    frame = reader.text([literal_uri(checked_uri(item.file)) for item in files])
     path = F.lit(files[0].file.path) if len(files) == 1 else source_file([item.file for item in files])
     return frame.select(F.col("value").alias("raw"), path.alias(SOURCE_FILE))
 
