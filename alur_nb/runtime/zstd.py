@@ -5,6 +5,7 @@ Hadoop's own codec for `.zst` says "native zStandard library not available" in S
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
@@ -16,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from alur_nb.runtime.context import get_spark_session
 
 if TYPE_CHECKING:
-    from py4j.protocol import Py4JJavaError
     from pyspark.sql import DataFrameReader, SparkSession
 
 SUFFIXES = (".zst", ".zstd")
@@ -114,15 +114,16 @@ class _Window:
         try:
             ended = self._context.decompressDirectByteBufferStream(self._target, self._source)
         except Py4JJavaError as error:
-            raise self._told(error) from error
+            if not error.java_exception.getClass().getName().startswith("com.github.luben.zstd."):
+                raise
+            raise self._told(error.java_exception) from error
         self._target.flip()
         size = self._channel.write(self._target, 0)
+        if self._target.hasRemaining():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
         return bool(ended), os.pread(self._file.fileno(), size, 0)
 
-    def _told(self, error: Py4JJavaError) -> Exception:
-        thrown = error.java_exception
-        if not thrown.getClass().getName().startswith("com.github.luben.zstd."):
-            return error
+    def _told(self, thrown: Any) -> ZstdError:
         # Its own message is made with the sign that no error has (1.5.5-4).
         code = abs(thrown.getErrorCode())
         text = str(self._zstd.getErrorName(-code))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
@@ -78,6 +79,15 @@ def test_what_is_damaged_is_told(content: bytes, problem: str, fix: str) -> None
     found = look(content)
     assert str(found.problem).startswith(problem)
     assert fix in str(found.fix)
+
+
+def test_files_are_looked_at_in_several_threads_at_once() -> None:
+    contents = [
+        packed(b"a,b\n" + b"1,2\n" * 50_000 * (number % 3) + b"1,2\n" * number) for number in range(24)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(look, contents))
+    assert [one.lines for one in found] == [1 + 50_000 * (number % 3) + number for number in range(24)]
 
 
 def test_a_wrong_checksum_is_damage(spark: SparkSession) -> None:
