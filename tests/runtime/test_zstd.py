@@ -163,6 +163,11 @@ def test_the_rejected_rows_of_packed_and_plain_files_have_their_places(
     ]
 
 
+def test_lines_are_numbered_also_where_their_ends_are_mixed(spark: SparkSession, tmp_path: Path) -> None:
+    land(tmp_path, {"a.csv.zst": packed(b"a,b\r\n1,x\n2,x\r\nnone,y\n")})
+    assert [(row.line_number, row.column) for row in reasons(spark, tmp_path, CONTRACT)] == [(4, "a")]
+
+
 def test_the_codec_is_shipped_once_and_only_where_it_is_needed(spark: SparkSession, tmp_path: Path) -> None:
     reader = spark.read
     assert with_codecs(spark, reader, ["a.csv", "a.csv.gz", "zst"]) is reader
