@@ -21,6 +21,7 @@ from alur_nb.runtime.files import Files, SourceFile
 from alur_nb.runtime.header import listed
 from alur_nb.runtime.jsonl_scan import inspect_json_lines
 from alur_nb.runtime.jsonl_values import RecordRules
+from alur_nb.runtime.landed import WHOLE_CODECS
 from alur_nb.runtime.tables import normalized
 
 HEAD_BYTES = 4 << 20
@@ -29,10 +30,9 @@ _SMALL_HEAD_BYTES = 1 << 20
 LISTING_CAP = 10_000
 """Files of a listing among which those to open are chosen."""
 
-# Bytes beyond a head: what gzip adds to content that it cannot make smaller is far less.
-_SLACK = 64 << 10
+# Bytes beyond a head: bzip2 and Zstandard unpack whole blocks, of up to 900 KB.
+_SLACK = 1 << 20
 _NEAR_CAP = 2_000
-_PACKED = (".gz", ".bz2")
 _FORMATS: Mapping[str, FileFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -128,7 +128,7 @@ def format_of(found: Sequence[SourceFile]) -> FileFormat:
 def format_of_name(path: str) -> FileFormat:
     """Tell a file's format by its name; a pattern's too."""
     bare = path.lower()
-    for suffix in _PACKED:
+    for suffix in WHOLE_CODECS:
         bare = bare.removesuffix(suffix)
     return _FORMATS.get(PurePosixPath(bare).suffix, "csv")
 

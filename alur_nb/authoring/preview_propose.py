@@ -10,10 +10,12 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from alur_nb.runtime import parquet
+from alur_nb.runtime import parquet, zstd
 from alur_nb.runtime.csv_scan import parse_row
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.landed import ReadableFile
@@ -181,11 +183,27 @@ def _beginning(file: ReadableFile) -> tuple[bytes, bool]:
     """Read the beginning of a local file, unpacked, and whether that is all of it."""
     path = Path(file.file.uri.removeprefix("file://"))
     try:
-        with _opened(path) as stream:
-            content = stream.read(_LOOKED_AT_BYTES + 1)
-    except (OSError, EOFError, zlib.error):  # gone since, or damaged: its own problem says so
+        if path.suffix in zstd.SUFFIXES:
+            content = _of_zstd(path)
+        else:
+            with _opened(path) as stream:
+                content = stream.read(_LOOKED_AT_BYTES + 1)
+    except (OSError, EOFError, zlib.error, zstd.ZstdError):  # gone since, or damaged: its own problem says so
         return b"", True
     return content[:_LOOKED_AT_BYTES], len(content) <= _LOOKED_AT_BYTES
+
+
+def _of_zstd(path: Path) -> bytes:
+    content = b""
+    with (
+        path.open("rb") as stream,
+        closing(zstd.unpacked(iter(partial(stream.read, zstd.CHUNK_BYTES), b""))) as chunks,
+    ):
+        for chunk in chunks:
+            content += chunk
+            if len(content) > _LOOKED_AT_BYTES:
+                break
+    return content
 
 
 def _opened(path: Path) -> BinaryIO:

@@ -38,8 +38,8 @@ SEARCHED_BYTES = (
 )  # and one below this is searched for partners of the sample: that reads all of it once
 # What a compressed file counts for: CSV packs to about an eighth.
 _UNPACKED = 8
-# Bytes beyond a head: what gzip adds to content that it cannot make smaller is far less.
-_GZIP_SLACK = 64 << 10
+# Bytes beyond a head, for content that cannot be made smaller: a block of bzip2, which is unpacked whole, has 900 KB.
+_PACKED_SLACK = 1 << 20
 
 _CHANGED = "changed since it was loaded, or touched: only a run compares the content"
 
@@ -170,7 +170,7 @@ class Sampler:
             checked_uri(planned.file)
             if whole or rows is None:
                 return self._look(planned, plan, rows)
-            with self.workspace.files.open(planned.file, head=HEAD_BYTES + _GZIP_SLACK) as stream:
+            with self.workspace.files.open(planned.file, head=HEAD_BYTES + _PACKED_SLACK) as stream:
                 dialect = Dialect.of(source.options) if source.format == "csv" else lines
                 found = head(stream, planned.file.path, dialect, max_bytes=HEAD_BYTES, max_rows=rows)
         except SourceError as error:

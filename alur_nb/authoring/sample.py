@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, TypeVar
 
+from alur_nb.runtime import zstd
 from alur_nb.runtime.csv_bytes import BadFileError
 from alur_nb.runtime.csv_scan import Marks, QuoteScan, parse_row
 from alur_nb.runtime.dialect import Dialect
+from alur_nb.runtime.landed import WHOLE_CODECS
 
 _UTF8_MARK = b"\xef\xbb\xbf"
 # Most rows end within the first; only a row that does not is tried again with eight times as much.
@@ -46,7 +48,7 @@ def head(stream: BinaryIO, path: str, dialect: Dialect, *, max_bytes: int, max_r
     `path` says by its suffix whether the file is compressed; then `max_bytes` counts what is inside. What cannot be cut,
     because it is damaged or no CSV, is returned as far as it was read: inspecting it says what is wrong.
     """
-    packed = path.endswith((".gz", ".bz2"))
+    packed = path.endswith(WHOLE_CODECS)
     window = _unpacked(stream, path, max_bytes) if packed else _plain(stream, max_bytes)
     cut = None if window.damaged else _cut(window.content, dialect, final=window.ended, max_rows=max_rows)
     if cut is None:
@@ -59,6 +61,8 @@ def head(stream: BinaryIO, path: str, dialect: Dialect, *, max_bytes: int, max_r
         return replace(found, data=window.raw, complete=True)
     if path.endswith(".gz"):
         return replace(found, data=gzip.compress(found.data, compresslevel=1, mtime=0))
+    if path.endswith(zstd.SUFFIXES):
+        return replace(found, data=zstd.packed(found.data))
     if packed:
         return replace(found, data=bz2.compress(found.data, compresslevel=1))
     return found
@@ -96,7 +100,7 @@ class _Cut:
 
 def _plain(stream: BinaryIO, max_bytes: int) -> _Window:
     parts, missing = [], max_bytes + 1
-    while missing and (part := stream.read(missing)):
+    while missing > 0 and (part := stream.read(missing)):
         parts.append(part)
         missing -= len(part)
     raw = b"".join(parts)
@@ -119,13 +123,34 @@ class _Remembering(io.RawIOBase):
         return data
 
 
+class _ZstdFile(io.RawIOBase):
+    """What is inside of a Zstandard file, chunk by chunk, whatever size is asked for."""
+
+    def __init__(self, raw: _Remembering) -> None:
+        self._chunks = zstd.unpacked(iter(lambda: raw.read(zstd.CHUNK_BYTES), b""))
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        return next(self._chunks, b"")
+
+    def close(self) -> None:
+        self._chunks.close()
+        super().close()
+
+
 def _unpacked(stream: BinaryIO, path: str, max_bytes: int) -> _Window:
     raw = _Remembering(stream)
-    opened = gzip.GzipFile(fileobj=raw, mode="rb") if path.endswith(".gz") else bz2.BZ2File(raw)
+    opened: gzip.GzipFile | bz2.BZ2File | _ZstdFile
+    if path.endswith(zstd.SUFFIXES):
+        opened = _ZstdFile(raw)
+    else:
+        opened = gzip.GzipFile(fileobj=raw, mode="rb") if path.endswith(".gz") else bz2.BZ2File(raw)
     try:
         with opened as unpacked:
             inside = _plain(unpacked, max_bytes)  # type: ignore[arg-type]  # it needs `read` only
-    except (OSError, EOFError, zlib.error):
+    except (OSError, EOFError, zlib.error, zstd.ZstdError):
         return _Window(raw.seen, b"", ended=False, damaged=True)
     return replace(inside, raw=raw.seen)
 

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import BinaryIO
 
+from alur_nb.runtime import zstd
+
 # A chunk goes through several passes: it should stay in a processor's own cache meanwhile.
 _CHUNK_BYTES = 256 << 10
 _KEPT_BYTES = 1 << 20
 _UTF8_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# Zstandard: Spark opens it by a native library of Hadoop's that neither its own distribution nor a laptop has
-# ("native zStandard library not available", measured on Spark 3.5.9), and Python before 3.14 cannot read it.
-_OTHER_COMPRESSION = (".zst", ".zstd", ".lz4", ".snappy", ".deflate", ".xz", ".zip")
+_OTHER_COMPRESSION = (".lz4", ".snappy", ".deflate", ".xz", ".zip")
 _LINE_END = re.compile(rb"\r\n?|\n")
 _EMPTY_FIX = "Deliver it again; a file without rows still has its header."
 
@@ -79,18 +79,18 @@ class CheckedBytes:
             suffix = self._path.rsplit(".", 1)[-1]
             raise BadFileError(
                 f".{suffix} files are not read",
-                "Compress them with gzip (.gz) or bzip2 (.bz2), or not at all.",
+                "Compress them with gzip (.gz), bzip2 (.bz2) or Zstandard (.zst), or not at all.",
             )
         chunks = self._raw()
         first = next(chunks, b"")
         if not first:
             raise BadFileError("the file has 0 bytes", _EMPTY_FIX)
-        for suffix, (name, magic, unpacked) in _PACKED.items():
-            if self._path.endswith(suffix):
+        for suffixes, (name, magic, unpacked) in _PACKED.items():
+            if self._path.endswith(suffixes):
                 return unpacked(chain((first,), chunks))
             if first.startswith(magic):
                 raise BadFileError(
-                    f"the file is {name}, but its name does not end in {suffix}",
+                    f"the file is {name}, but its name does not end in {suffixes[0]}",
                     "Rename it: Spark goes by the name.",
                 )
         if first.startswith(b"PK\x03\x04"):
@@ -217,10 +217,33 @@ def _bunzipped(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise BadFileError("the file has 0 bytes inside its bzip2", _EMPTY_FIX)
 
 
-# Suffix -> name, the bytes that such a file begins with (bzip2: and that its first block does), how it is unpacked.
-_PACKED: Mapping[str, tuple[str, bytes, Callable[[Iterator[bytes]], Iterator[bytes]]]] = {
-    ".gz": ("gzip", b"\x1f\x8b", _gunzipped),
-    ".bz2": ("bzip2", b"BZh91AY&SY", _bunzipped),
+def _unzstd(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress frame after frame, never more than a chunk at a time; starts Spark where none runs yet."""
+    empty = True
+    try:
+        for out in zstd.unpacked(chunks):
+            empty = False
+            yield out
+    except zstd.ZstdWindowError as error:
+        raise BadFileError(
+            "the Zstandard data needs more than 128 MB to be read",
+            "Compress it again, with --long=27 at most.",
+        ) from error
+    except zstd.ZstdError as error:
+        raise BadFileError(f"the Zstandard data is damaged ({error})", "Deliver the file again.") from error
+    except EOFError as error:
+        raise BadFileError(
+            "the Zstandard data ends before its end", "Deliver the file again: it was cut off."
+        ) from error
+    if empty:
+        raise BadFileError("the file has 0 bytes inside its Zstandard", _EMPTY_FIX)
+
+
+# Suffixes -> name, the bytes that such a file begins with (bzip2: and that its first block does), how it is unpacked.
+_PACKED: Mapping[tuple[str, ...], tuple[str, bytes, Callable[[Iterator[bytes]], Iterator[bytes]]]] = {
+    (".gz",): ("gzip", b"\x1f\x8b", _gunzipped),
+    (".bz2",): ("bzip2", b"BZh91AY&SY", _bunzipped),
+    zstd.SUFFIXES: ("Zstandard", zstd.MAGIC, _unzstd),
 }
 
 

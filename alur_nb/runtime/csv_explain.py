@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from alur_nb.runtime import zstd
 from alur_nb.runtime.csv_reasons import reason
 from alur_nb.runtime.csv_text import Layout, layout_of, text_frame
 from alur_nb.runtime.dialect import Dialect
@@ -80,7 +81,8 @@ def _explain_group(
 def _line_number(files: Sequence[ReadableFile], dialect: Dialect) -> Column:
     """Return the row's line, where a row is a line and one task reads the file from its start."""
     look = files[0].inspection
-    split = look.mixed_line_endings and not files[0].file.path.endswith(".gz")
+    # Hadoop takes bzip2 apart; of the others one task reads each.
+    split = look.mixed_line_endings and not files[0].file.path.endswith((".gz", *zstd.SUFFIXES))
     if len(files) > 1 or split or look.rows_spanning_lines or look.blank_lines or dialect.comment:
         return F.lit(None).cast("bigint")
     ordinal = F.monotonically_increasing_id().bitwiseAND(F.lit((1 << _ORDINAL_BITS) - 1))

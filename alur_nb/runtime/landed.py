@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from alur_nb.runtime import zstd
 from alur_nb.runtime.dialect import Inspection
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import literal_uri
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SOURCE_FILE = "_source_file"
 REJECTED = "_rejected"
 REJECTS_DDL = "raw string, source_file string, line_number bigint, `column` string, reason string"
-WHOLE_CODECS = (".gz", ".bz2")
+WHOLE_CODECS = (".gz", ".bz2", *zstd.SUFFIXES)
 """Compressed files by the end of their names; each is read by one task from its start."""
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9_.!~'()*,;:$&+=@/-]*")
 
@@ -75,6 +76,7 @@ def read_files(spark: SparkSession, reader: DataFrameReader, files: Sequence[Lan
 
     `DataFrameReader.load` takes a Python list to Java name by name, 50 µs each: here all go in one text.
     """
+    reader = zstd.with_codecs(spark, reader, (file.path for file in files))
     jvm = spark.sparkContext._jvm
     assert jvm is not None  # a session that runs has its JVM
     # No path on Linux, macOS or S3's own clients can hold the separator.

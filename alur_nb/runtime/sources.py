@@ -160,7 +160,7 @@ def files(
     contract
         The columns of the files, where they are not the target's.
     format
-        `"csv"` (also `.gz`, `.bz2`), `"jsonl"` (JSON lines), `"parquet"`.
+        `"csv"`, `"jsonl"` (JSON lines), `"parquet"`; the first two also in `.gz`, `.bz2`, `.zst`, `.zstd`.
     options
         Spark's CSV options by name: `{"sep": ";", "nullValue": "NA"}`; the other formats have none.
     strict

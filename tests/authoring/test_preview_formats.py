@@ -14,6 +14,7 @@ from alur_nb import BronzeTable, IntegerField, StringField, files, pipeline
 from alur_nb.authoring.preview import Preview, preview
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
+from alur_nb.runtime.zstd import packed
 from tests.conftest import Land
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark")]
@@ -59,10 +60,14 @@ def test_rescued_keys_are_shown(land: Land, previewed: Previewed) -> None:
     assert "kept in _rescued" in text or "rescued" in text
 
 
-def test_a_bzip2_head_is_a_bzip2_file(land: Land, previewed: Previewed) -> None:
-    land("orders/1.csv.bz2", bz2.compress(("id,note\n" + "1,x\n" * 5_000).encode()))
+@pytest.mark.parametrize(("suffix", "pack"), [("bz2", bz2.compress), ("zst", packed), ("zstd", packed)])
+def test_a_packed_head_is_a_packed_file(
+    land: Land, previewed: Previewed, suffix: str, pack: Callable[[bytes], bytes]
+) -> None:
+    land(f"orders/1.csv.{suffix}", pack(("id,note\n1,x\nbad,y\n" + "1,x\n" * 5_000).encode()))
     found = previewed()
-    assert (found.sample_rows, found.rejected_rows, found.exact) == (100, 0, False)
+    assert (found.sample_rows, found.rejected_rows, found.exact) == (99, 1, False)
+    assert (found.rejected[0].source_file, found.rejected[0].line) == (f"orders/1.csv.{suffix}", 3)
 
 
 def test_the_first_rows_of_parquet_are_read_in_place(workspace: Workspace, previewed: Previewed) -> None:

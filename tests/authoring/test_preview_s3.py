@@ -21,6 +21,7 @@ from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
+from alur_nb.runtime.zstd import packed
 from tests.conftest import Land
 from tests.integration.seaweedfs import BUCKET
 from tests.landing_place import Bucket
@@ -93,16 +94,18 @@ def test_heads_of_csv_files_are_previewed(
 def test_a_rejected_row_is_shown_with_its_address(
     workspace: Workspace, project: Project, bucket: Bucket, no_s3_in_spark: None
 ) -> None:
-    declare(f"s3://{BUCKET}/{bucket.prefix}*.csv")
+    declare(f"s3://{BUCKET}/{bucket.prefix}*.csv*")
     bucket.put("a:b.csv", b"id,note\n1,x\nbad,y\n")
     bucket.put("c.csv", b"id,note\n2,x\nworse,y\n")
+    bucket.put("d:e.csv.zst", packed(b"id,note\n3,x\nworst,y\n"))
     found = shown(workspace, project)
     root = f"s3://{BUCKET}/{bucket.prefix}"
     assert [(row.source_file, row.line) for row in found.rejected] == [
         (f"{root}a:b.csv", 3),
         (f"{root}c.csv", 3),
+        (f"{root}d:e.csv.zst", 3),
     ]
-    assert (found.sample_rows, found.rejected_rows, found.exact) == (2, 2, True)
+    assert (found.sample_rows, found.rejected_rows, found.exact) == (3, 3, True)
 
 
 def test_a_parquet_file_is_fetched(

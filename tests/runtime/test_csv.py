@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import bz2
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from alur_nb.runtime.types import (
     StringField,
     TimestampField,
 )
+from alur_nb.runtime.zstd import packed
 from tests.csv_case import ORDERS, TEXTS, contract, land, opened, reasons, rows
 
 pytestmark = pytest.mark.slow
@@ -259,10 +261,12 @@ def test_line_ends_inside_of_values_are_kept_as_they_are(
     assert [row.b for row in rows(spark, tmp_path, TEXTS)] == ["x\r\ny", "x\ny", "x\ry"]
 
 
-def test_bzip2_is_read_as_one_whole(spark: SparkSession, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("suffix", "pack"), [("bz2", bz2.compress), ("zst", packed), ("zstd", packed)])
+def test_what_is_packed_is_read_as_one_whole(
+    suffix: str, pack: Callable[[bytes], bytes], spark: SparkSession, tmp_path: Path
+) -> None:
     text = 'a,b\n1,"x\ny"\n' + "2,z\n" * 50_000
-    packed = bz2.compress(text.encode()[:100]) + bz2.compress(text.encode()[100:])
-    land(tmp_path, {"a.csv.bz2": packed})
+    land(tmp_path, {f"a.csv.{suffix}": pack(text.encode()[:100]) + pack(text.encode()[100:])})
     found = rows(spark, tmp_path, TEXTS)
     assert (len(found), found[0].b, found[-1].b) == (50_001, "x\ny", "z")
 

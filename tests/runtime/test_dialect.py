@@ -216,9 +216,11 @@ def test_files_under_the_wrong_name() -> None:
     assert look(zipped, "orders.csv.GZ").problem == "the file is gzip, but its name does not end in .gz"
     assert look(b"PK\x03\x04rest").problem == "the file is an Excel workbook or a zip archive"
     assert look(bz2.compress(b"a,b\n")).problem == "the file is bzip2, but its name does not end in .bz2"
-    # Only with a native library of Hadoop's, which is not everywhere, does Spark read Zstandard.
-    assert look(b"\x28\xb5\x2f\xfd", "orders.csv.zst").problem == ".zst files are not read"
-    assert "(.gz)" in str(look(b"\x28\xb5\x2f\xfd", "orders.csv.zst").fix)
+    zstd = b"\x28\xb5\x2f\xfd"
+    assert look(zstd).problem == "the file is Zstandard, but its name does not end in .zst"
+    assert look(zstd, "orders.csv.ZST").problem == "the file is Zstandard, but its name does not end in .zst"
+    assert look(b"\xfd7zXZ", "orders.csv.XZ").problem == ".XZ files are not read"
+    assert "(.gz)" in str(look(b"\xfd7zXZ", "orders.csv.xz").fix)
 
 
 # --- problems with their place ---------------------------------------------------------------------------------

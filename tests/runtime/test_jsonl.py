@@ -27,6 +27,7 @@ from alur_nb.runtime.types import (
     StructField,
     TimestampField,
 )
+from alur_nb.runtime.zstd import packed
 from tests.csv_case import contract, land
 
 pytestmark = pytest.mark.slow
@@ -176,11 +177,13 @@ def test_a_format_inside_of_a_list_is_refused(tmp_path: Path) -> None:
         opened(tmp_path, contract(days=ArrayField(DateField(format="dd.MM.yyyy"))))
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".bz2"])
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".zst", ".zstd"])
 def test_compressed(suffix: str, spark: SparkSession, tmp_path: Path) -> None:
     content = b"".join(b'{"id": %d}\n' % number for number in range(100)) + b'{"id": "x"}\n'
     if suffix == ".bz2":
         content = bz2.compress(content[:500]) + bz2.compress(content[500:])
+    elif suffix != ".gz":
+        content = packed(content[:500]) + packed(content[500:])
     land(tmp_path, {f"a.jsonl{suffix}": content})
     rows, told = both(spark, tmp_path, ORDERS)
     assert len(rows) == 100

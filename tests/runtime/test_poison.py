@@ -25,11 +25,15 @@ CUT_OFF = gzip.compress(("id,amount\n" + "1,2.5\n" * 5_000).encode(), mtime=0)[:
         ("bad.csv", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00"),
         ("bad.csv.gz", CUT_OFF),
         ("bad.csv.gz", b"no gzip at all"),
+        (
+            "bad.csv.zst",
+            b"\x28\xb5\x2f\xfd\0\x58\x51\0\0id,amo",
+        ),  # 6 of the 10 bytes that its block should have
         ("bad.csv", b'id,amount\n1,"2.5\n2,3\n'),
         ("bad.csv", b""),
         ("bad.csv", b"colour\nred\n"),
     ],
-    ids=["binary", "gz cut off", "no gz", "quote left open", "0 bytes", "other columns"],
+    ids=["binary", "gz cut off", "no gz", "zst cut off", "quote left open", "0 bytes", "other columns"],
 )
 def test_a_poison_file_is_skipped_by_name_and_the_good_one_loaded(
     workspace: Workspace, project: Project, land: Land, name: str, content: bytes
