@@ -192,7 +192,7 @@ def test_whoever_follows_sees_each_step_and_a_cancelled_export_leaves_the_bundle
         "starts a clean kernel",
         "1/7 sets the parameters' defaults",
         "2/7 sets the given parameters",
-        "3/7 from alur_nb import BronzeTable, DoubleField, SilverTable, S…",
+        "3/7 from alur_nb import BronzeTable, DoubleField, SilverTable, …",
         "4/7 declares OrdersBronze",
         "5/7 declares ingest_orders",
         "6/7 declares BigOrdersBronze, big_orders",
