@@ -61,7 +61,8 @@ class Bundle:
         }
 
     def __str__(self) -> str:
-        head = f"Bundle for {self.environment}: {len(self.scripts)} jobs, {len(self.tables)} tables, in {self.path}"
+        jobs, tables = plural(len(self.scripts), "job"), plural(len(self.tables), "table")
+        head = f"Bundle for {self.environment}: {jobs}, {tables}, in {self.path}"
         changed = [f"  {change}" for change in self.changes]
         changed = changed or [f"  changed: {name}" for name in self.changed_files] or ["  nothing changed"]
         return "\n".join([head, *changed, *(f"  warning: {text}" for text in self.warnings)])
