@@ -276,7 +276,7 @@ def _star_resolver(notebook: Notebook, unfold: Unfold) -> StarResolver:
         loaded: Any = sys.modules.get(module)
         if loaded is not None:
             names = getattr(loaded, "__all__", None) or [n for n in vars(loaded) if not n.startswith("_")]
-            return {name: str(id(getattr(loaded, name))) for name in names}
+            return {name: str(id(getattr(loaded, name, None))) for name in names}
         if not other:
             other.append(star_resolver(notebook, unfold))
         return other[0](module)
