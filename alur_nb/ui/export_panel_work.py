@@ -52,7 +52,7 @@ class Running:
         return Following(self._on_cell, self._on_stage, self.task.cancelled)
 
     def _on_cell(self, number: int, total: int, label: str) -> None:
-        self.cell = (number, total, label)
+        self.cell, self.stage = (number, total, label), ""
 
     def _on_stage(self, text: str) -> None:
         self.stage = text

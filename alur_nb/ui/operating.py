@@ -194,7 +194,7 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
 
     def work(task: Task[Bundle]) -> Bundle:
         following = Following(
-            lambda number, total, label: task.tell("cell", f"{number} of {total}, {label}"),
+            lambda number, total, label: task.tell("now", f"cell {number} of {total}, {label}"),
             lambda stage: task.tell("now", stage),
             task.cancelled,
         )

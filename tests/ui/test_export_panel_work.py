@@ -11,9 +11,10 @@ import pytest
 
 from alur_nb.runtime.errors import ExportError, Place
 from alur_nb.ui import export_panel_work
-from alur_nb.ui.export_panel_work import ExportWork
+from alur_nb.ui.export_panel_work import ExportWork, Running
+from alur_nb.ui.work import Task
 from tests.ui.conftest import Notebook
-from tests.ui.exporting import WAIT_SECONDS, Steered
+from tests.ui.exporting import BUNDLE, WAIT_SECONDS, Steered
 
 
 @pytest.fixture
@@ -75,8 +76,19 @@ def test_progress_is_one_output_with_a_bar_and_is_escaped(notebook: Notebook, st
     assert {one["transient"]["display_id"] for one in updates} == {first["transient"]["display_id"]}
     html = updates[0]["data"]["text/html"]
     assert '<progress max="9" value="3">3 of 9</progress>' in html
-    assert "now: starts a clean kernel" in html
+    # What came before the cells is over.
+    assert "starts a clean kernel" not in html
     assert "declares &lt;orders&gt;" in html
+
+
+def test_what_comes_after_the_cells_is_told_beside_them() -> None:
+    running = Running("dev", Task("export to dev", lambda task: BUNDLE))
+    following = running.following()
+    following.stage("starts a clean kernel")
+    assert running.lines() == ["now: starts a clean kernel"]
+    following.on_cell(2, 2, "declares orders")
+    following.stage("writes 1 job")
+    assert running.lines() == ["cell 2 of 2: declares orders", "now: writes 1 job"]
 
 
 def test_a_cancelled_export_says_so_and_shows_no_result(notebook: Notebook, steered: Steered) -> None:
