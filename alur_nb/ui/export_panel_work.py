@@ -152,7 +152,7 @@ class ExportWork:
             if bundle is not None
             else _error(error)
         )
-        Live(self._shell).update(text, html, is_last=True)
+        Live(self._shell).update(text, html)
 
     def _route(self) -> None:
         """Let what this thread shows go to the panel's cell, whichever runs then."""
@@ -180,7 +180,7 @@ class _Progress:
         elapsed = f"elapsed: {time.monotonic() - self._begin:.1f} s"
         text = "\n".join([head, *(f"  {line}" for line in lines), f"  {elapsed}"])
         html = card(paragraph(head, self._bar()), items(lines), paragraph(elapsed))
-        self._live.update(text, html, is_last=state != "running")
+        self._live.update(text, html)
 
     def _bar(self) -> Html | None:
         if self._running.cell is None:
