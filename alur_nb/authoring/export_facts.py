@@ -34,7 +34,7 @@ class EnvironmentFact:
     landing: str = ""
     region: str = ""
     problems: tuple[Hindrance, ...] = ()
-    last: str = "not exported yet"
+    last: str = "none"
     """Whether the bundle on disk is this environment's."""
     differs: tuple[str, ...] | None = None
     """The scripts that an export would change, with their state; None where the bundle is not this environment's."""

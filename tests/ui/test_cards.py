@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
-from alur_nb.authoring.export_facts import EnvironmentFact, ExportFacts, Hindrance, JobFact, ParameterFact
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
@@ -106,41 +105,8 @@ BUNDLE = Bundle(
     ("a notice",),
     ("jobs/ingest_orders.py", "manifest.json"),
 )
-PANEL = ExportPanel(
-    ExportFacts(
-        notebook="shop.ipynb",
-        folder="bundle",
-        environments=(
-            EnvironmentFact(
-                "dev",
-                "s3://acme-landing/",
-                "eu-central-1",
-                (Hindrance("No <landing>.", "shop.ipynb, cell 3", "Write one.\nSo."),),
-                "1 job in bundle/",
-                ("added: jobs/b.py",),
-            ),
-        ),
-        chosen="dev",
-        parameters=(ParameterFact("limit", 10, {"dev": 7}),),
-        jobs=(JobFact("b", "jobs/b.py", "bronze.orders", "0 6 * * ? * UTC"),),
-        tables=("bronze.orders",),
-        problems=(Hindrance("`b` asks.", "shop.ipynb, cell 4", "Ask not."),),
-        notes=("a <note>",),
-        saved="no; save it",
-        unsaved=("cell 4 was run but is not saved as it ran; it declares b",),
-        next_step="%alur_export --env dev",
-    )
-)
 QUERY = QueryResult(("id", "name"), ("int", "string"), ((1, "<b>"), (None, "x" * 80)), is_complete=False)
-VALUES = {
-    "run": RUN,
-    "glance": GLANCE,
-    "check": CHECK,
-    "bundle": BUNDLE,
-    "query": QUERY,
-    "help": help_page(),
-    "panel": PANEL,
-}
+VALUES = {"run": RUN, "glance": GLANCE, "check": CHECK, "bundle": BUNDLE, "query": QUERY, "help": help_page()}
 
 
 class _Reader(HTMLParser):
@@ -294,7 +260,10 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    known = {(type(value).__module__, type(value).__qualname__) for value in (CHECK, BUNDLE, PREVIEW, PANEL)}
+    known = {
+        (type(value).__module__, type(value).__qualname__)
+        for value in (CHECK, BUNDLE, PREVIEW, ExportPanel())
+    }
     assert known == set(LATE_CARDS)
 
 
