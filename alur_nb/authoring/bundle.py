@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from alur_nb.authoring import registry
+from alur_nb.authoring.bundle_changes import FileChange, changes_between
 from alur_nb.authoring.bundle_folder import building, differing_files, swap_in
+from alur_nb.authoring.cell_labels import cell_labels
 from alur_nb.authoring.declarations import declaration_cells
 from alur_nb.authoring.execute import execute, star_resolver
+from alur_nb.authoring.following import Following
 from alur_nb.authoring.library import write_modules, write_runtime_wheel
 from alur_nb.authoring.manifest import Manifest, build_manifest, write_manifest
 from alur_nb.authoring.notebook import MagicCell, Notebook, Unfold, read_notebook
@@ -23,7 +26,7 @@ from alur_nb.authoring.slicing import Slice, slice_pipelines
 from alur_nb.authoring.terraform import write_terraform
 from alur_nb.authoring.trace import Trace, trace_scripts
 from alur_nb.authoring.unfold import unfold
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError, suggest
+from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError, plural, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import Environment, Settings, load_settings
 
@@ -41,6 +44,8 @@ class Bundle:
     pipelines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     changed_files: tuple[str, ...] = ()
+    changes: tuple[FileChange, ...] = ()
+    """How each changed file differs; a check that writes nothing leaves them out."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -52,11 +57,14 @@ class Bundle:
             "pipelines": list(self.pipelines),
             "warnings": list(self.warnings),
             "changed_files": list(self.changed_files),
+            "changes": [change.to_dict() for change in self.changes],
         }
 
     def __str__(self) -> str:
-        head = f"Bundle for {self.environment}: {len(self.scripts)} jobs, {len(self.tables)} tables, in {self.path}"
-        changed = [f"  changed: {name}" for name in self.changed_files] or ["  nothing changed"]
+        jobs, tables = plural(len(self.scripts), "job"), plural(len(self.tables), "table")
+        head = f"Bundle for {self.environment}: {jobs}, {tables}, in {self.path}"
+        changed = [f"  {change}" for change in self.changes]
+        changed = changed or [f"  changed: {name}" for name in self.changed_files] or ["  nothing changed"]
         return "\n".join([head, *changed, *(f"  warning: {text}" for text in self.warnings)])
 
     def __repr__(self) -> str:
@@ -82,15 +90,20 @@ def export(
     env: str | None = None,
     out: Path | None = None,
     parameters: Mapping[str, Any] | None = None,
+    following: Following | None = None,
 ) -> Bundle:
     """Write the notebook's pipelines as job scripts with all that deploys them, by default to `bundle/`.
 
     The saved notebook is what counts. The bundle is replaced as a whole or not at all; the same input gives the
-    same bytes. Raises ExportError, NotebookError, SettingsError and NotYetSupportedError with the next step.
+    same bytes. Raises ExportError, NotebookError, SettingsError and NotYetSupportedError with the next step, and
+    RunCancelledError where `following` is cancelled before the bundle is replaced.
     """
+    following = following or Following()
     order = _ordered(notebook, env, out, parameters or {})
-    with _built(order) as (folder, bundle):
-        return replace(bundle, changed_files=swap_in(folder, order.out))
+    with _built(order, following) as (folder, bundle):
+        changes = changes_between(folder, order.out)
+        following.stage("replaces the bundle")
+        return replace(bundle, changed_files=swap_in(folder, order.out), changes=changes)
 
 
 def check_bundle(
@@ -102,19 +115,26 @@ def check_bundle(
 ) -> Bundle:
     """Export beside the bundle on disk and throw it away; `changed_files` is empty where the two are equal."""
     order = _ordered(notebook, env, out, parameters or {})
-    with _built(order) as (folder, bundle):
+    with _built(order, Following()) as (folder, bundle):
         return replace(bundle, changed_files=differing_files(folder, order.out))
 
 
 @contextmanager
-def _built(order: _Order) -> Iterator[tuple[Path, Bundle]]:
+def _built(order: _Order, following: Following) -> Iterator[tuple[Path, Bundle]]:
     """Build the whole bundle in a folder beside its place."""
-    slices = _sliced(order)
-    jobs = [_job(order, part) for part in slices.values()]
+    slices = _sliced(order, following)
+    following.stage(f"writes {plural(len(slices), 'job')}")
+    jobs = [job_source(order.label, part) for part in slices.values()]
     with building(order.out) as folder:
         scripts = write_scripts(folder / "jobs", jobs, glue_version=order.environment.glue_version)
         libraries = _write_libraries(folder, order, slices.values())
-        trace = trace_scripts({path.stem: path for path in scripts}, libraries, parameters=order.parameters)
+        following.stage("calls each job once with empty frames")
+        trace = trace_scripts(
+            {path.stem: path for path in scripts},
+            libraries,
+            parameters=order.parameters,
+            following=following,
+        )
         _refuse_errors(trace, folder, jobs)
         manifest = build_manifest(
             trace,
@@ -158,27 +178,32 @@ def _ordered(notebook: Path | str, env: str | None, out: Path | None, given: Map
     )
 
 
-def _sliced(order: _Order) -> dict[str, Slice]:
+def _sliced(order: _Order, following: Following) -> dict[str, Slice]:
     """Execute the declaration cells in a clean kernel, and cut out what each declared pipeline needs."""
-    cells = declaration_cells(order.notebook, _unfolding(Project()))
+    cells = declaration_cells(order.notebook, unfolding(Project()))
     with tempfile.TemporaryDirectory(prefix="alur-declared-") as folder:
         saved = Path(folder) / "registry"
         last = max((cell.number for cell in order.notebook.cells), default=0)
+        following.stage("starts a clean kernel")
         execute(
             order.notebook,
             [*cells, registry.saving_cell(saved, last)],
             root=order.settings.root,
             parameters=order.parameters,
+            following=following,
+            labels={**cell_labels(order.notebook, cells), last + 1: "hands over what is declared"},
         )
         declared = registry.load(saved)
     _refuse_problems(order, declared)
-    resolved = _unfolding(declared.project())
+    resolved = unfolding(declared.project())
     return slice_pipelines(
         order.notebook, declared.pipelines, resolved, star_resolver(order.notebook, resolved)
     )
 
 
-def _unfolding(project: Project) -> Unfold:
+def unfolding(project: Project) -> Unfold:
+    """Return what turns a declaring magic into Python, its queries resolved against the project's tables."""
+
     def unfolded(magic: MagicCell) -> str:
         return unfold(magic.name, magic.line, magic.body, project)
 
@@ -200,13 +225,14 @@ def _refuse_problems(order: _Order, declared: Registry) -> None:
             raise NotYetSupportedError(problem.message, place=place, fix=problem.fix)
 
 
-def _job(order: _Order, part: Slice) -> JobSource:
+def job_source(label: str, part: Slice) -> JobSource:
+    """Return a slice of the notebook `label` as it is handed to the job's template."""
     lines = {line.strip(): piece.cell for piece in part.pieces for line in piece.text.splitlines()}
     return JobSource(
         pipeline=part.pipeline,
         # Without the cells' numbers: a new paragraph in the notebook must not change every job.
         source=part.source("plain"),
-        notebook=order.label,
+        notebook=label,
         parameters=tuple(part.parameters),
         cells=lines,
     )

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from alur_nb.authoring.following import Following
 from alur_nb.authoring.needs import StarResolver
 from alur_nb.authoring.notebook import Cell, Notebook, Unfold, split_cells
 from alur_nb.authoring.parameters import typed_parameters
@@ -28,6 +32,8 @@ _EXTRA = 'pip install "alur-nb[lab]"'
 _INJECTED = "injected-parameters"
 _ERROR_MARK = "papermill-error-cell-tag"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_POLL_SECONDS = 0.2
+_LABEL_LENGTH = 60
 _OWN_LINE = re.compile(r"Cell In\s?\[\d+\], line (\d+)")
 
 
@@ -46,12 +52,15 @@ def execute(
     root: Path,
     parameters: Mapping[str, object] | None = None,
     timeout: float | None = None,
+    following: Following | None = None,
+    labels: Mapping[int, str] | None = None,
 ) -> Execution:
     """Run `cells` in a clean kernel of this interpreter, in the notebook's folder.
 
-    The executed notebook is kept below `root` in `.alur/exports/`, also when a cell fails.
+    The executed notebook is kept below `root` in `.alur/exports/`, also when a cell fails. `following` is told of
+    each cell, in the words that `labels` has for its number; where it is cancelled, the kernel is killed.
     Raises ExportError with the number that the failing cell has in the saved notebook; SettingsError for a parameter
-    that the notebook does not have.
+    that the notebook does not have; RunCancelledError.
     """
     try:
         import nbformat
@@ -62,8 +71,9 @@ def execute(
     kept = _kept_path(notebook, root)
     with tempfile.TemporaryDirectory(prefix="alur-export-") as scratch:
         output = Path(scratch, "executed.ipynb")
+        kernel = _Kernel(Path(scratch), following or Following(), labels or {})
         try:
-            _run(_temporary(notebook, cells), output, notebook.path.parent, Path(scratch), given, timeout)
+            _run(_temporary(notebook, cells), output, notebook.path.parent, kernel, given, timeout)
         except PapermillExecutionError as error:
             content: Any = cast("Any", nbformat).read(output, as_version=4)
             raise _failed(notebook, error, _numbers(content)[error.cell_index], _streams(content)) from error
@@ -97,7 +107,7 @@ def _run(
     content: Any,
     output: Path,
     folder: Path,
-    scratch: Path,
+    kernel: _Kernel,
     parameters: Mapping[str, object],
     timeout: float | None,
 ) -> None:
@@ -105,47 +115,109 @@ def _run(
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     try:
-        papermill.execute_notebook(
-            content,
-            str(output),
-            parameters=dict(parameters),
-            progress_bar=False,
-            kernel_manager_class=_kernel_manager(scratch),
-            # Not papermill's `cwd`: that would change the folder of this whole process.
-            resources={"metadata": {"path": str(folder.resolve())}},
-            execution_timeout=timeout,
-            store_widget_state=False,
-        )
-    except DeadKernelError as error:
-        raise ExportError(
-            "The kernel died while it ran the notebook's declaration cells.",
-            fix="Run the cells one after the other in Jupyter: one of them ends the process or uses up the memory.",
-        ) from error
+        with kernel.watched():
+            papermill.execute_notebook(
+                content,
+                str(output),
+                parameters=dict(parameters),
+                progress_bar=False,
+                kernel_manager_class=kernel.manager_class(),
+                # Not papermill's `cwd`: that would change the folder of this whole process.
+                resources={"metadata": {"path": str(folder.resolve())}},
+                execution_timeout=timeout,
+                store_widget_state=False,
+                # Papermill adds a cell where there are parameters.
+                on_cell_start=kernel.telling(len(content.cells) + bool(parameters)),
+            )
     except CellTimeoutError as error:
         raise ExportError(
             f"A declaration cell did not end within {timeout} seconds.",
             fix="Move long work out of the cells that declare: they run at every export.",
         ) from error
+    # A kernel that is killed while it starts ends in a plain RuntimeError (jupyter_client, wait_for_ready).
+    except RuntimeError as error:
+        kernel.following.stop_if_asked()
+        if not isinstance(error, DeadKernelError):
+            raise
+        raise ExportError(
+            "The kernel died while it ran the notebook's declaration cells.",
+            fix="Run the cells one after the other in Jupyter: one of them ends the process or uses up the memory.",
+        ) from error
 
 
-def _kernel_manager(scratch: Path) -> type[Any]:
-    """Return a manager that starts this interpreter's kernel, whatever kernels are installed, without startup files."""
-    from jupyter_client.kernelspec import KernelSpec
-    from jupyter_client.manager import AsyncKernelManager
+class _Kernel:
+    """The clean kernel of one execution: how it starts, what is told of its cells, and how it is stopped."""
 
-    spec = KernelSpec()
-    # Errors alone: the kernel would warn on our stderr that its port on this machine is not encrypted.
-    quiet = "--IPKernelApp.log_level=ERROR"
-    spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", quiet]
-    spec.env = {**MODE, "IPYTHONDIR": str(scratch / "ipython")}
-    spec.language = "python"
+    def __init__(self, scratch: Path, following: Following, labels: Mapping[int, str]) -> None:
+        self.following = following
+        self._scratch = scratch
+        self._labels = labels
+        self._managers: list[Any] = []
 
-    class ThisInterpreter(AsyncKernelManager):
-        @property
-        def kernel_spec(self) -> KernelSpec:
-            return spec
+    def manager_class(self) -> type[Any]:
+        """Return a manager that starts this interpreter's kernel, whatever kernels are installed, without startup files."""
+        from jupyter_client.kernelspec import KernelSpec
+        from jupyter_client.manager import AsyncKernelManager
 
-    return ThisInterpreter
+        spec = KernelSpec()
+        # Errors alone: the kernel would warn on our stderr that its port on this machine is not encrypted.
+        quiet = "--IPKernelApp.log_level=ERROR"
+        spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", quiet]
+        spec.env = {**MODE, "IPYTHONDIR": str(self._scratch / "ipython")}
+        spec.language = "python"
+        managers = self._managers
+
+        class ThisInterpreter(AsyncKernelManager):
+            def __init__(self, *args: Any, **kwargs: Any) -> None:
+                super().__init__(*args, **kwargs)
+                managers.append(self)
+
+            @property
+            def kernel_spec(self) -> KernelSpec:
+                return spec
+
+        return ThisInterpreter
+
+    def telling(self, total: int) -> Callable[..., None]:
+        """Return what nbclient calls before each cell; it stops the execution where nobody wants it any more."""
+
+        def started(cell: Any, cell_index: int) -> None:
+            self.following.stop_if_asked()
+            number = cell.metadata.get("alur", {}).get("cell")
+            label = "sets the given parameters" if number is None else self._labels.get(number)
+            self.following.on_cell(cell_index + 1, total, label or _first_line(cell.source))
+
+        return started
+
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[None]:
+        """Kill the kernel when the execution is cancelled: a cell in the middle of its work asks nobody."""
+        over = threading.Event()
+        watch = threading.Thread(target=self._kill_when_cancelled, args=(over,), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            over.set()
+            watch.join()
+
+    def _kill_when_cancelled(self, over: threading.Event) -> None:
+        while not over.wait(_POLL_SECONDS):
+            if self.following.cancelled.is_set():
+                self._kill()
+
+    def _kill(self) -> None:
+        for manager in self._managers:
+            group = getattr(manager.provisioner, "pgid", None)
+            # The kernel has a process group of its own (jupyter_client, launch_kernel), with what its cells started.
+            if group and group != os.getpgrp():
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(group, signal.SIGKILL)
+
+
+def _first_line(source: str) -> str:
+    line = next((line.strip() for line in source.splitlines() if line.strip()), "")
+    return line if len(line) <= _LABEL_LENGTH else f"{line[: _LABEL_LENGTH - 1]}…"
 
 
 # A failing cell

@@ -22,6 +22,7 @@ from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.following import Following
     from alur_nb.authoring.preview import Preview
     from alur_nb.runtime.calling import Event
 
@@ -208,16 +209,24 @@ def export(
     out: str | Path | None = None,
     *,
     parameters: Mapping[str, Any] | None = None,
+    following: Following | None = None,
 ) -> Bundle:
     """Write the notebook's pipelines as Glue job scripts with their Terraform; the same input gives the same bytes.
 
-    Without `notebook` the project's only one, or the one that this kernel belongs to. Raises ExportError with the
-    cell to mend, SettingsError where the environment lacks what the bundle needs.
+    Without `notebook` the project's only one, or the one that this kernel belongs to. `following` is told of each
+    cell and step, and can stop it. Raises ExportError with the cell to mend, SettingsError where the environment
+    lacks what the bundle needs, RunCancelledError where it was stopped: the bundle on disk is then as it was.
     """
     from alur_nb.authoring import bundle
 
     path = find_notebook(load_settings(), notebook)
-    return bundle.export(path, env=env, out=Path(out) if out else None, parameters=dict(parameters or {}))
+    return bundle.export(
+        path,
+        env=env,
+        out=Path(out) if out else None,
+        parameters=dict(parameters or {}),
+        following=following,
+    )
 
 
 def export_differences(

@@ -14,14 +14,17 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from alur_nb.authoring.following import Following
 from alur_nb.runtime.errors import AlurError, ExportError, NotYetSupportedError, Place
 
 TIMEOUT_SECONDS = 600.0
+_POLL_SECONDS = 0.2
 
 # What Spark and the user's own code may see of this machine; credentials, proxies and projects are not among it.
 _KEPT_VARIABLES = (
@@ -119,12 +122,14 @@ def trace_scripts(
     *,
     parameters: Mapping[str, Any] | None = None,
     timeout: float = TIMEOUT_SECONDS,
+    following: Following | None = None,
 ) -> Trace:
     """Trace each pipeline's script with the archives of `lib/` on its path; one interpreter and one JVM for all.
 
     What is wrong with a script (it cannot be imported, does not declare its pipeline, or returns other columns than
     its target's), or with all of them together, is in `errors`, with the script's line.
-    Raises ExportError where the interpreter itself ends without an answer.
+    Raises ExportError where the interpreter itself ends without an answer, RunCancelledError where `following` is
+    cancelled.
     """
     request = {
         "scripts": {name: str(path.resolve()) for name, path in sorted(scripts.items())},
@@ -132,7 +137,7 @@ def trace_scripts(
         "argument": json.dumps({"parameters": dict(parameters or {})}),
     }
     with tempfile.TemporaryDirectory(prefix="alur-trace-") as folder:
-        answer = _traced(request, Path(folder), timeout)
+        answer = _traced(request, Path(folder), timeout, following or Following())
     pipelines: dict[str, TracedPipeline] = {
         found["pipeline"]["name"]: found["pipeline"] for found in answer["traced"]
     }
@@ -157,7 +162,7 @@ def _error(failure: Failure) -> AlurError:
     )
 
 
-def _traced(request: Mapping[str, Any], folder: Path, timeout: float) -> dict[str, Any]:
+def _traced(request: Mapping[str, Any], folder: Path, timeout: float, following: Following) -> dict[str, Any]:
     """Run the tracing interpreter in an empty folder and return its answer."""
     home = folder / "home"
     home.mkdir()
@@ -179,7 +184,7 @@ def _traced(request: Mapping[str, Any], folder: Path, timeout: float) -> dict[st
         start_new_session=True,
     )
     try:
-        output, _ = process.communicate(timeout=timeout)
+        output = _output(process, timeout, following)
     except subprocess.TimeoutExpired as error:
         raise ExportError(
             f"The written scripts were still being traced after {timeout:.0f} seconds.",
@@ -195,6 +200,18 @@ def _traced(request: Mapping[str, Any], folder: Path, timeout: float) -> dict[st
         )
     answer: dict[str, Any] = json.loads(answered.read_text(encoding="utf-8"))
     return answer
+
+
+def _output(process: subprocess.Popen[str], timeout: float, following: Following) -> str:
+    """Wait for the interpreter's end, as long as somebody wants it; what it printed is not lost in between."""
+    deadline = time.monotonic() + timeout
+    while True:
+        following.stop_if_asked()
+        try:
+            return process.communicate(timeout=_POLL_SECONDS)[0]
+        except subprocess.TimeoutExpired:
+            if time.monotonic() >= deadline:
+                raise
 
 
 def _environment(home: Path) -> dict[str, str]:

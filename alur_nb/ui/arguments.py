@@ -111,7 +111,7 @@ def export_command() -> Command:
     """Return the options of `%alur_export`."""
     command = Command(
         "%alur_export",
-        "Writes the saved notebook's pipelines as Glue job scripts with their Terraform.",
+        "Writes the saved notebook's pipelines as Glue job scripts with their Terraform; alone: looks first.",
         "%alur_export --env dev",
     )
     command.add(

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.infer_facts import Inference
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.ui.export_panel import ExportPanel
 
 log = logging.getLogger(__name__)
 
@@ -231,21 +232,16 @@ def check_card(value: CheckReport) -> Html:
     return card(paragraph(strong(head)), found)
 
 
-def bundle_card(value: Bundle) -> Html:
-    """Show what an export wrote."""
-    if not value.environment:
-        return card(paragraph("Nothing was exported."))
-    head = f"Bundle for {value.environment}: {len(value.scripts)} jobs, {len(value.tables)} tables, in {value.path}"
-    return card(
-        paragraph(strong(head)),
-        details(f"{len(value.scripts)} job scripts", items(code(name) for name in value.scripts)),
-        details(
-            f"changed: {len(value.changed_files)} files", items(code(name) for name in value.changed_files)
-        )
-        if value.changed_files
-        else paragraph("nothing changed"),
-        items(f"warning: {text}" for text in value.warnings),
-    )
+def _bundle_card(value: Bundle) -> Html:
+    from alur_nb.ui.bundle_card import bundle_card
+
+    return bundle_card(value)
+
+
+def _panel_card(value: ExportPanel) -> Html:
+    from alur_nb.ui.export_panel_card import facts_card
+
+    return facts_card(value.facts)
 
 
 def _facts(*facts: tuple[str, Content]) -> Html:
@@ -290,7 +286,8 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
-    ("alur_nb.authoring.bundle", "Bundle"): bundle_card,
+    ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
+    ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
 
 # The objects whose own `str` is not what a reader wants.

@@ -5,9 +5,7 @@ While a notebook is executed for an export they do nothing, and return an empty 
 
 from __future__ import annotations
 
-import asyncio
 import builtins
-import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.ui.export_panel import ExportPanel
 
 
 def preview(session: Session, line: str, body: str | None) -> Preview:
@@ -198,34 +197,41 @@ def check(session: Session, line: str, body: str | None) -> CheckReport:
     return report
 
 
-def export(session: Session, line: str, body: str | None) -> Bundle:
-    """Export the saved notebook."""
+def export(session: Session, line: str, body: str | None) -> Bundle | ExportPanel:
+    """Export the saved notebook; alone, show what an export would do, with the controls that start one."""
+    is_alone = not line.strip()
     if is_export_mode():
         from alur_nb.authoring.bundle import Bundle
+        from alur_nb.ui.export_panel import ExportPanel
 
-        return Bundle()
+        return ExportPanel() if is_alone else Bundle()
+    if is_alone:
+        from alur_nb.ui.export_panel import export_panel
+
+        return export_panel(session)
     from alur_nb.authoring import operate
+    from alur_nb.authoring.following import Following
+    from alur_nb.ui.export_panel_work import in_own_loop
 
     options = export_command().parse(line, session.names)
 
     def work(task: Task[Bundle]) -> Bundle:
-        try:
-            return operate.export(
+        following = Following(
+            lambda number, total, label: task.tell("now", f"cell {number} of {total}, {label}"),
+            lambda stage: task.tell("now", stage),
+            task.cancelled,
+        )
+        return in_own_loop(
+            lambda: operate.export(
                 options.notebook,
                 options.env,
                 options.out,
                 parameters=dict(options.parameter or ()),
+                following=following,
             )
-        finally:
-            _close_event_loop()
+        )
 
     return in_background(session.shell, Task("export", work))
-
-
-def _close_event_loop() -> None:
-    """Close the loop that papermill's client opens in the thread that runs it, and leaves open."""
-    with contextlib.suppress(RuntimeError):  # there is none where the export ended before it
-        asyncio.get_event_loop_policy().get_event_loop().close()
 
 
 def alur(session: Session, line: str, body: str | None) -> Glance | Help:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,14 @@ from nbformat import v4
 
 import alur_nb
 from alur_nb.authoring.bundle import Bundle, check_bundle, export
-from alur_nb.runtime.errors import AlurError, ExportError, NotYetSupportedError, SettingsError
+from alur_nb.authoring.following import Following
+from alur_nb.runtime.errors import (
+    AlurError,
+    ExportError,
+    NotYetSupportedError,
+    RunCancelledError,
+    SettingsError,
+)
 from alur_nb.runtime.settings import load_settings, session_conf
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "bundle"
@@ -160,6 +168,45 @@ def test_a_second_export_gives_the_same_bytes_and_a_check_names_what_differs(
     assert checked.changed_files == ("jobs/ingest_orders.py",)
     assert (copy / "jobs/ingest_orders.py").read_text(encoding="utf-8") == "edited"
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+
+@pytest.mark.slow
+def test_whoever_follows_sees_each_step_and_a_cancelled_export_leaves_the_bundle(
+    notebook: Path, bundle: Bundle, tmp_path: Path
+) -> None:
+    out = tmp_path / "bundle"
+    shutil.copytree(bundle.path, out)
+    (out / "jobs/ingest_orders.py").write_text("edited", encoding="utf-8")
+    told: list[str] = []
+
+    def stage(text: str) -> None:
+        told.append(text)
+        if text.startswith("calls"):
+            # The interpreter that traces is running by then.
+            threading.Timer(0.3, following.cancelled.set).start()
+
+    following = Following(lambda number, total, label: told.append(f"{number}/{total} {label}"), stage)
+    with pytest.raises(RunCancelledError, match="as it was"):
+        export(notebook, out=out, following=following)
+    assert told == [
+        "starts a clean kernel",
+        "1/7 sets the parameters' defaults",
+        "2/7 sets the given parameters",
+        "3/7 from alur_nb import BronzeTable, DoubleField, SilverTable, …",
+        "4/7 declares OrdersBronze",
+        "5/7 declares ingest_orders",
+        "6/7 declares BigOrdersBronze, big_orders",
+        "7/7 hands over what is declared",
+        "writes 2 jobs",
+        "calls each job once with empty frames",
+    ]
+    assert (out / "jobs/ingest_orders.py").read_text(encoding="utf-8") == "edited"
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+
+    changed = export(notebook, out=out)
+    assert [str(change) for change in changed.changes] == ["changed: jobs/ingest_orders.py"]
+    assert "-edited" in changed.changes[0].diff
+    assert "changed: jobs/ingest_orders.py" in str(changed)
 
 
 SILVER = """\

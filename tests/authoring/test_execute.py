@@ -1,20 +1,30 @@
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from alur_nb.authoring.execute import Execution, execute, star_resolver
-from alur_nb.runtime.errors import ExportError, Place, SettingsError
+from alur_nb.authoring.following import Following
+from alur_nb.runtime.errors import ExportError, Place, RunCancelledError, SettingsError
 from tests.authoring.notebooks import Source, as_python, make
 
 
-def run(folder: Path, *cells: Source, skip: tuple[int, ...] = (), **given: object) -> Execution:
+def run(
+    folder: Path,
+    *cells: Source,
+    skip: tuple[int, ...] = (),
+    following: Following | None = None,
+    labels: dict[int, str] | None = None,
+    **given: object,
+) -> Execution:
     notebook = make(folder, *cells, name="notebooks/work.ipynb")
     wanted = [cell for cell in notebook.code if cell.number not in skip]
-    return execute(notebook, wanted, root=folder, parameters=given)
+    return execute(notebook, wanted, root=folder, parameters=given, following=following, labels=labels)
 
 
 def printed(execution: Execution) -> list[str]:
@@ -100,6 +110,49 @@ def test_a_magic_that_ipython_refuses_is_told(tmp_path: Path) -> None:
 def test_a_kernel_that_dies_is_told(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="The kernel died"):
         run(tmp_path, "import os\nos._exit(3)")
+
+
+@pytest.mark.slow
+def test_whoever_follows_is_told_of_each_cell_before_it_runs(tmp_path: Path) -> None:
+    told: list[tuple[int, int, str]] = []
+    following = Following(on_cell=lambda *cell: told.append(cell))
+    run(
+        tmp_path,
+        ("limit = 10", "parameters"),
+        "\n  \nvalue = 1",
+        f"other = '{'x' * 80}'",
+        following=following,
+        labels={1: "sets the parameters' defaults"},
+        limit=3,
+    )
+    assert told == [
+        (1, 4, "sets the parameters' defaults"),
+        (2, 4, "sets the given parameters"),
+        (3, 4, "value = 1"),
+        (4, 4, f"other = '{'x' * 50}…"),
+    ]
+
+
+@pytest.mark.slow
+def test_a_cancelled_execution_stops_in_the_middle_of_a_cell(tmp_path: Path) -> None:
+    def cancel(number: int, total: int, label: str) -> None:
+        if number == 2:
+            threading.Timer(0.5, following.cancelled.set).start()
+
+    following = Following(on_cell=cancel)
+    begin = time.monotonic()
+    with pytest.raises(RunCancelledError, match="as it was"):
+        run(tmp_path, "x = 1", "import time\ntime.sleep(60)", "y = 1", following=following)
+    assert time.monotonic() - begin < 30
+
+
+@pytest.mark.slow
+def test_an_execution_that_is_cancelled_before_it_starts_ends_at_once(tmp_path: Path) -> None:
+    following = Following()
+    following.cancelled.set()
+    with pytest.raises(RunCancelledError):
+        run(tmp_path, "import pathlib\npathlib.Path('ran').touch()", following=following)
+    assert not (tmp_path / "notebooks" / "ran").exists()
 
 
 def test_parameters_are_checked_before_a_kernel_starts(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ from alur_nb.runtime.tables import BaseTable
 from alur_nb.ui import html
 from alur_nb.ui.cards import CARDS, LATE_CARDS, to_html, to_text
 from alur_nb.ui.dag_picture import Graph, Node
+from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.glance import Glance, PipelineLine, TableLine
 from alur_nb.ui.help import help_page
 from tests.ui.conftest import Notebook
@@ -291,7 +292,7 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""))
+    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel())
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 

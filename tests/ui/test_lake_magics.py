@@ -198,7 +198,7 @@ def test_each_example_of_the_help_runs(
 def test_an_export_returns_its_bundle(shop: Notebook) -> None:
     Path("alur.toml").write_text('[project]\nname = "shop"\n[env.dev]\nlanding = "s3://acme-landing/"\n')
     _saved(["%load_ext alur_nb", ORDERS, LATE, INGEST, FIND])
-    bundle = shop.ok("%alur_export")
+    bundle = shop.ok("%alur_export --env dev")
     assert isinstance(bundle, Bundle)
     assert bundle.pipelines == ("find_large", "ingest_orders")
     assert (bundle.path / "jobs" / "find_large.py").is_file()
