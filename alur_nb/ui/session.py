@@ -6,13 +6,16 @@ import ast
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from alur_nb.authoring.which_notebook import kernel_notebook
 from alur_nb.runtime import flow, pipelines, tables
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.project import Origin, Project, current_project
+from alur_nb.runtime.settings import load_settings
 from alur_nb.runtime.tables import Table
 from alur_nb.ui import errors, memory
 from alur_nb.ui.display import show
@@ -70,6 +73,8 @@ class Session:
         self.memory = Memory()
         self.ran: dict[str, str] = {}
         """Cell id -> the source of the last run, of the cells that declare something."""
+        self.cell_ids: set[str] = set()
+        """The front end's ids of the cells that ran."""
         # Outside of a cell, where a program calls a magic, an anonymous one.
         self.cell = RunningCell(0, "", None)
         self._declaring = contextlib.ExitStack()
@@ -84,6 +89,10 @@ class Session:
         """The notebook's own names."""
         names: Mapping[str, object] = self.shell.user_ns
         return names
+
+    def saved_notebook(self) -> Path | None:
+        """Return the saved file of this kernel's notebook; None where nothing on disk says which it is."""
+        return kernel_notebook(load_settings(), self.cell_ids)
 
     @property
     def takes_cells(self) -> bool:
@@ -154,6 +163,7 @@ class Session:
         self.cell = running
         if running.origin is not None:
             self._declaring.enter_context(self.project.declaring(running.origin))
+            self.cell_ids.add(running.origin.cell_id or "")
 
     def _inputs(self) -> list[str]:
         inputs: list[str] = self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
