@@ -23,7 +23,7 @@ from alur_nb.authoring.slicing import Slice, slice_pipelines
 from alur_nb.authoring.terraform import write_terraform
 from alur_nb.authoring.trace import Trace, trace_scripts
 from alur_nb.authoring.unfold import unfold
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError, suggest
+from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError, plural, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import Environment, Settings, load_settings
 
@@ -41,6 +41,16 @@ class Bundle:
     pipelines: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     changed_files: tuple[str, ...] = ()
+    root: Path = field(default_factory=Path)
+    """The project's folder."""
+
+    @property
+    def head(self) -> str:
+        """What was written, and where: by its path in the project, so that an output is the same in every place."""
+        inside = self.path.is_relative_to(self.root)
+        where = self.path.relative_to(self.root).as_posix() if inside else self.path
+        written = f"{plural(len(self.scripts), 'job')}, {plural(len(self.tables), 'table')}"
+        return f"Bundle for {self.environment}: {written}, in {where}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -55,9 +65,8 @@ class Bundle:
         }
 
     def __str__(self) -> str:
-        head = f"Bundle for {self.environment}: {len(self.scripts)} jobs, {len(self.tables)} tables, in {self.path}"
         changed = [f"  changed: {name}" for name in self.changed_files] or ["  nothing changed"]
-        return "\n".join([head, *changed, *(f"  warning: {text}" for text in self.warnings)])
+        return "\n".join([self.head, *changed, *(f"  warning: {text}" for text in self.warnings)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -167,7 +176,7 @@ def _sliced(order: _Order) -> dict[str, Slice]:
         execute(
             order.notebook,
             [*cells, registry.saving_cell(saved, last)],
-            root=order.settings.root,
+            root=order.settings.root.resolve(),
             parameters=order.parameters,
         )
         declared = registry.load(saved)
@@ -238,4 +247,5 @@ def _described(order: _Order, manifest: Manifest, warnings: Sequence[str]) -> Bu
         tables=tuple(manifest["tables"]),
         pipelines=tuple(manifest["pipelines"]),
         warnings=tuple(dict.fromkeys(warnings)),
+        root=order.settings.root.resolve(),
     )

@@ -42,6 +42,12 @@ class CheckReport:
         """Whether nothing of severity `error` was found."""
         return not any(problem.severity == "error" for problem in self.problems)
 
+    @property
+    def head(self) -> str:
+        """How much was checked, and how it came out."""
+        checked = f"{plural(len(self.tables), 'table')}, {plural(len(self.pipelines), 'pipeline')}"
+        return f"{checked}: {'ok' if self.ok else 'not ok'}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         problems = [
@@ -56,8 +62,7 @@ class CheckReport:
         }
 
     def __str__(self) -> str:
-        head = f"{plural(len(self.tables), 'table')}, {plural(len(self.pipelines), 'pipeline')}: {'ok' if self.ok else 'not ok'}"
-        lines = [head]
+        lines = [self.head]
         for problem in self.problems:
             lines.append(f"{problem.severity}: {problem.message}")
             if problem.fix:
@@ -223,13 +228,18 @@ def export(
 
 
 def export_differences(
-    notebook: str | Path | None = None, env: str | None = None, out: str | Path | None = None
+    notebook: str | Path | None = None,
+    env: str | None = None,
+    out: str | Path | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Return the files in which the bundle on disk differs from what the saved notebook gives; for CI."""
     from alur_nb.authoring import bundle
 
     path = find_notebook(load_settings(), notebook)
-    return bundle.check_bundle(path, env=env, out=Path(out) if out else None).changed_files
+    found = bundle.check_bundle(path, env=env, out=Path(out) if out else None, parameters=parameters)
+    return found.changed_files
 
 
 def find_notebook(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from alur_nb.authoring.history import History
 from alur_nb.authoring.listing import source_text
 from alur_nb.authoring.query import QueryResult
+from alur_nb.runtime.errors import plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import current_project
 from alur_nb.runtime.report import PipelineRun, RunReport
@@ -225,22 +226,21 @@ def _run_details(run: PipelineRun) -> Html | None:
 
 def check_card(value: CheckReport) -> Html:
     """Show what a check found."""
-    head = f"{len(value.tables)} tables, {len(value.pipelines)} pipelines: {'ok' if value.ok else 'not ok'}"
     rows = [(p.severity, p.subject, p.message, p.place, p.fix) for p in value.problems]
     found = table("findings", ("severity", "subject", "what", "where", "next"), rows) if rows else None
-    return card(paragraph(strong(head)), found)
+    return card(paragraph(strong(value.head)), found)
 
 
 def bundle_card(value: Bundle) -> Html:
     """Show what an export wrote."""
     if not value.environment:
         return card(paragraph("Nothing was exported."))
-    head = f"Bundle for {value.environment}: {len(value.scripts)} jobs, {len(value.tables)} tables, in {value.path}"
     return card(
-        paragraph(strong(head)),
-        details(f"{len(value.scripts)} job scripts", items(code(name) for name in value.scripts)),
+        paragraph(strong(value.head)),
+        details(plural(len(value.scripts), "job script"), items(code(name) for name in value.scripts)),
         details(
-            f"changed: {len(value.changed_files)} files", items(code(name) for name in value.changed_files)
+            f"changed: {plural(len(value.changed_files), 'file')}",
+            items(code(name) for name in value.changed_files),
         )
         if value.changed_files
         else paragraph("nothing changed"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -127,6 +128,19 @@ BUNDLE = Bundle(
 )
 QUERY = QueryResult(("id", "name"), ("int", "string"), ((1, "<b>"), (None, "x" * 80)), is_complete=False)
 VALUES = {"run": RUN, "glance": GLANCE, "check": CHECK, "bundle": BUNDLE, "query": QUERY, "help": help_page()}
+
+
+def test_where_a_bundle_is_reads_the_same_in_every_folder() -> None:
+    told = {
+        (str(one), str(to_html(one)))
+        for root in (Path("/home/ann/shop"), Path("/srv/shop"))
+        for one in [replace(BUNDLE, path=root / "out/bundle", root=root)]
+    }
+    ((text, markup),) = told
+    assert text.startswith("Bundle for dev: 1 job, 1 table, in out/bundle\n")
+    assert "Bundle for dev: 1 job, 1 table, in out/bundle<" in markup and ">1 job script<" in markup
+    elsewhere = replace(BUNDLE, path=Path("/mnt/bundle"), root=Path("/srv/shop"))
+    assert "in /mnt/bundle" in str(elsewhere) and "in /mnt/bundle" in str(to_html(elsewhere))
 
 
 class _Reader(HTMLParser):
