@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.rows import first_rows
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import NotebookError, Place, suggest
 from alur_nb.runtime.project import Project
@@ -80,11 +81,11 @@ def query(text: str, project: Project, workspace: Workspace, *, rows: int = 20) 
         name: _rows(source.table, project, workspace) for name, source in resolved.sources.items()
     }
     frame = _frame(text, resolved.text, frames)
-    found = frame.limit(rows + 1).collect()
+    found = first_rows(frame, rows + 1)
     return QueryResult(
         columns=tuple(frame.columns),
         types=tuple(kind.simpleString() for kind in (item.dataType for item in frame.schema)),
-        rows=tuple(tuple(row) for row in found[:rows]),
+        rows=found[:rows],
         is_complete=len(found) <= rows,
         frame=frame,
     )
