@@ -83,7 +83,8 @@ def _with_checks(
         judged(expected, result, exact=exact) for expected, result in zip(rules, results, strict=True)
     )
     found = with_dropped_rows(found, apart, dropped, rules, of_files=as_read, limit=REJECTED_SHOWN)
-    plans = [sample.plan for sample in rehearsed.files]
+    # As in a run, a source without new files has no say.
+    plans = [sample.plan for sample in rehearsed.files if sample.plan.new]
     limits = beyond_limit(plans, dropped.rows, found.rejected_rows, evaluation.rows)
     failing = tuple(_failed(check) for check in checks if _stops(check))
     problems = (*found.problems, *failing, *limits)
