@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.rows import first_rows
@@ -54,7 +55,9 @@ class QueryResult:
 
 def cell_text(value: object) -> str:
     """Return one value as a table shows it: SQL's NULL is a word, long texts are cut with a mark."""
-    text = "NULL" if value is None else str(value)
+    # Python writes small decimals with an exponent, and nobody declares them so.
+    plain = format(value, "f") if isinstance(value, Decimal) else value
+    text = "NULL" if plain is None else str(plain)
     text = text.replace("\r", "\\r").replace("\n", "\\n")
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -184,7 +185,8 @@ class _Reader(HTMLParser):
             return
         assert tag in self.ALLOWED
         assert set(dict(attrs)) <= {"scope", "open", "style"}
-        assert dict(attrs).get("style", "") in ("", "text-align:left", "text-align:right")
+        styles = ("", "text-align:left", "text-align:right", "text-align:left;padding:0.5em 0")
+        assert dict(attrs).get("style", "") in styles
         self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -279,9 +281,21 @@ def test_the_texts_of_declarations(notebook: Notebook, project: Project) -> None
 
 def test_tables_have_captions_and_scopes() -> None:
     card = str(to_html(RUN))
-    assert card.count("<table><caption>") == card.count("<table>") > 1
+    assert card.count("<table><caption style=") == card.count("<table>") > 1
     assert '<th scope="col"' in card
     assert '<th scope="row"' in card
+
+
+def test_numbers_of_every_kind_stand_to_the_right_under_their_headers() -> None:
+    rows = [(1, Decimal("0.0000001"), "a", 1.5), (2, None, None, None)]
+    result = QueryResult(("id", "price", "name", "share"), ("int", "decimal(9,7)", "string", "double"), rows)
+    sides = re.findall(r'<(th|td)[^>]* style="text-align:(left|right)">([^<]*)<', str(to_html(result)))
+    right = [text for _, side, text in sides if side == "right"]
+    head = ["id int", "price decimal(9,7)", "share double"]
+    assert right == [*head, "1", "0.0000001", "1.5", "2", "NULL", "NULL"]
+    assert "0.0000001" in str(result)
+    mixed = str(html.table("facts", ("what", "value"), [("rows", 3), ("state", "ok"), ("flag", True)]))
+    assert re.findall(r'text-align:right">([^<]*)<', mixed) == ["3"]
 
 
 def test_text_is_escaped() -> None:
