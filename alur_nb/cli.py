@@ -258,7 +258,9 @@ def _declared() -> Project:
 
 
 def _tell_event(event: Event) -> None:
-    _tell(f"{event.pipeline}: {event.step}" + (f", {event.detail}" if event.detail else ""), stream="stderr")
+    # How a pipeline ended says that it has.
+    steps = (event.detail,) if event.step == "ended" and event.detail else (event.step, event.detail)
+    _tell(f"{event.pipeline}: {', '.join(filter(None, steps))}", stream="stderr")
 
 
 def _show(options: argparse.Namespace, values: object, text: str) -> None:
