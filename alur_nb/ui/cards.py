@@ -16,6 +16,7 @@ from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import current_project
+from alur_nb.runtime.quality import CheckResult
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
@@ -213,7 +214,7 @@ def _run_details(run: PipelineRun) -> Html | None:
     if run.reject_reasons:
         parts.append(table("rejected rows by reason", ("reason", "rows"), list(run.reject_reasons.items())))
     if run.checks:
-        rows = [(c.name, "passed" if c.passed else str(c.severity), c.metric, c.message) for c in run.checks]
+        rows = [(c.name, _outcome(c), c.metric, c.message) for c in run.checks]
         parts.append(table("checks", ("check", "result", "metric", "message"), rows))
     parts.append(items(f"skipped {text}" for text in run.skipped_files))
     parts.append(items(f"note: {text}" for text in run.warnings))
@@ -222,6 +223,10 @@ def _run_details(run: PipelineRun) -> Html | None:
     if not any(str(part) for part in parts):
         return None
     return details(f"{run.name}: {run.state}", *parts, is_open=run.state == "failed")
+
+
+def _outcome(check: CheckResult) -> str:
+    return "passed" if check.passed else f"failed: {check.severity}"
 
 
 def check_card(value: CheckReport) -> Html:

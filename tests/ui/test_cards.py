@@ -389,7 +389,7 @@ def test_a_preview_says_what_it_found_and_what_it_did_not_see() -> None:
         "the first 2 of a sample of 147 rows",
         "id int string differs",
         "orders/2.csv 7 id not a number x,y",
-        "positive failed ERROR 1 of 147 rows 1 row breaks it judged on a sample",
+        "positive failed 1 of 147 rows 1 row breaks it judged on a sample ERROR: nothing is published",
         "rows that fail positive",
     ):
         assert fact in shown
