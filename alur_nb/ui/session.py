@@ -21,6 +21,7 @@ from alur_nb.ui import errors, memory
 from alur_nb.ui.display import show
 from alur_nb.ui.html import card, paragraph
 from alur_nb.ui.memory import Memory
+from alur_nb.ui.plain import page
 from alur_nb.ui.saved import TEXT, text_id
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ class Session:
         exec(code, self.shell.user_global_ns, self.shell.user_ns)
 
     def answer(self, work: Callable[[], T]) -> T:
-        """Do a magic's work; an error ends the cell as a card and a few lines, without a frame of ours."""
+        """Do a magic's work; an error ends the cell in a few lines, without a frame of ours."""
         try:
             value = work()
             self.memory.note(value)
@@ -259,10 +260,14 @@ class Session:
         self._locate(error, errors.calling_frames() + errors.traceback_frames(error.__traceback__))
         if self.is_debugging:
             return
-        lines = errors.error_lines(error, self.cell.source)
-        # A terminal shows the lines that end the cell; a card of the same words would only double them.
-        if hasattr(self.shell, "kernel"):
-            show("\n".join(lines), errors.error_card(error, self.cell.source))
+        source, rest = self.cell.source, {}
+        # The lines that end the cell are all that a log and a terminal show, and a card of the same words would
+        # only double them: it is for what six lines have no room for, and a terminal has no cards.
+        whole = errors.whole_lines(error, source)
+        if hasattr(self.shell, "kernel") and len(whole) > errors.MAX_LINES:
+            show(page(whole), errors.error_card(error, source))
+            rest = {"rest": "the output above shows"}
+        lines = errors.error_lines(error, source, **rest)
         errors.render_as(error, lines)
 
     def _lines_of_other(self, error: Exception) -> list[str]:
