@@ -177,9 +177,15 @@ def declaration_card(value: Declaration) -> Html:
 
 def help_card(value: Help) -> Html:
     """Show the magics, each with an example."""
-    rows = [(code(e.name), e.summary, block(e.example)) for e in value.entries]
+    rows = [(code(e.name), e.summary, _example(e.example)) for e in value.entries]
     listed = table("magics", ("magic", "what it does", "example"), rows) if rows else None
     return card(paragraph(value.title), listed)
+
+
+def _example(text: str) -> Html:
+    """Return an example in a cell of a table, a line of code each: a block would have a box and margins there."""
+    lines = text.splitlines()
+    return code(text) if len(lines) < 2 else joined(*(tag("div", code(line)) for line in lines))
 
 
 def query_card(value: QueryResult) -> Html:

@@ -72,6 +72,11 @@ def code(text: str) -> Html:
     return tag("code", text)
 
 
+def unbroken(text: str) -> Html:
+    """Return text that stays in one line, as a path does; a narrow table is scrolled instead."""
+    return tag("span", text, style="white-space:nowrap")
+
+
 def block(text: str) -> Html:
     """Return text as a block of code, its lines kept."""
     return tag("pre", code(text))

@@ -53,6 +53,7 @@ from alur_nb.ui.html import (
     paragraph,
     strong,
     table,
+    unbroken,
 )
 
 FAILING = {
@@ -222,7 +223,7 @@ def _rejected(value: Preview, limits: Limits) -> Html | None:
     )
     rows = [
         (
-            printable(one.source_file or "made by the pipeline"),
+            unbroken(printable(one.source_file or "made by the pipeline")),
             one.line,
             one.column or "",
             "" if one.value is None else code(value_text(one.value)),

@@ -150,6 +150,8 @@ class _Reader(HTMLParser):
     ALLOWED = frozenset(
         [
             "section",
+            "div",
+            "span",
             "p",
             "strong",
             "code",
@@ -185,7 +187,13 @@ class _Reader(HTMLParser):
             return
         assert tag in self.ALLOWED
         assert set(dict(attrs)) <= {"scope", "open", "style"}
-        styles = ("", "text-align:left", "text-align:right", "text-align:left;padding:0.5em 0")
+        styles = (
+            "",
+            "text-align:left",
+            "text-align:right",
+            "text-align:left;padding:0.5em 0",
+            "white-space:nowrap",
+        )
         assert dict(attrs).get("style", "") in styles
         self.open.append(tag)
 
@@ -296,6 +304,13 @@ def test_numbers_of_every_kind_stand_to_the_right_under_their_headers() -> None:
     assert "0.0000001" in str(result)
     mixed = str(html.table("facts", ("what", "value"), [("rows", 3), ("state", "ok"), ("flag", True)]))
     assert re.findall(r'text-align:right">([^<]*)<', mixed) == ["3"]
+
+
+def test_an_example_of_the_help_is_code_in_its_cell() -> None:
+    card = str(to_html(help_page()))
+    assert "<pre>" not in card
+    assert "<code>%alur_export --env dev</code></td>" in card
+    assert "<div><code>" in card, "one of more than one line"
 
 
 def test_text_is_escaped() -> None:

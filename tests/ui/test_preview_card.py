@@ -109,9 +109,16 @@ def test_rows_that_are_loaded_already_are_said_to_be_in_the_first_lines() -> Non
 
 def test_that_all_was_read_is_not_said_of_the_rejected_rows() -> None:
     sampled = Sampled(1, 1, 120, 120, 8, 3, complete=True, bytes_covered=120)
-    assert sampled_text(sampled) == "read 1 of 1 file, 120 bytes of 120 bytes, 8 rows (3 rejected), the whole file"
+    assert (
+        sampled_text(sampled)
+        == "read 1 of 1 file, 120 bytes of 120 bytes, 8 rows (3 rejected), the whole file"
+    )
     both = dataclasses.replace(sampled, files_read=2, files_found=2, rejected=0)
     assert sampled_text(both) == "read 2 of 2 files, 120 bytes of 120 bytes, 8 rows, the whole files"
+
+
+def test_the_path_of_a_rejected_row_stays_in_one_line() -> None:
+    assert '><span style="white-space:nowrap">orders/2.csv</span></th>' in str(to_html(FULL))
 
 
 def test_depth_is_folded_and_what_is_refused_is_open() -> None:
