@@ -214,11 +214,12 @@ def _rejects(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     from alur_nb.authoring import operate
 
+    given = dict(options.parameter)
     if options.check:
-        differing = operate.export_differences(options.notebook, options.env, options.out)
+        differing = operate.export_differences(options.notebook, options.env, options.out, parameters=given)
         _show(options, {"ok": not differing, "differing": differing}, _differences(differing))
         return FAILED if differing else OK
-    bundle = operate.export(options.notebook, options.env, options.out)
+    bundle = operate.export(options.notebook, options.env, options.out, parameters=given)
     _show(options, bundle.to_dict(), str(bundle))
     return OK
 
@@ -257,7 +258,9 @@ def _declared() -> Project:
 
 
 def _tell_event(event: Event) -> None:
-    _tell(f"{event.pipeline}: {event.step}" + (f", {event.detail}" if event.detail else ""), stream="stderr")
+    # How a pipeline ended says that it has.
+    steps = (event.detail,) if event.step == "ended" and event.detail else (event.step, event.detail)
+    _tell(f"{event.pipeline}: {', '.join(filter(None, steps))}", stream="stderr")
 
 
 def _show(options: argparse.Namespace, values: object, text: str) -> None:

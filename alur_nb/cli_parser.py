@@ -35,6 +35,15 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("--env", help="environment (the only one, or the project's default)")
     export.add_argument("--out", type=Path, help="folder of the bundle (./bundle)")
     export.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        type=_key_value,
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the parameters cell; as often as there are parameters",
+    )
+    export.add_argument(
         "--check", action="store_true", help="compare with what is on disk; 1 where it differs"
     )
     return parser
@@ -132,3 +141,9 @@ def _command(
     if reads:
         parser.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _key_value(text: str) -> tuple[str, str]:
+    from alur_nb.authoring.command_line import key_value
+
+    return key_value(text)

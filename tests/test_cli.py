@@ -9,6 +9,8 @@ import nbformat
 import pytest
 
 from alur_nb import __version__
+from alur_nb.authoring import operate
+from alur_nb.authoring.bundle import Bundle
 from alur_nb.cli import main
 
 
@@ -149,3 +151,28 @@ def test_a_module_that_is_not_there_is_named(
     (tmp_path / "alur.toml").write_text('[project]\nmodules = ["missing_tables.py"]\n')
     assert main(["list"]) == 1
     assert "missing_tables.py" in capsys.readouterr().err
+
+
+def test_parameters_go_with_an_export_and_with_its_check(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given: list[tuple[str, object]] = []
+
+    def export(notebook: object, env: object, out: object, *, parameters: object) -> Bundle:
+        given.append(("export", parameters))
+        return Bundle(environment="dev")
+
+    def differences(notebook: object, env: object, out: object, *, parameters: object) -> tuple[str, ...]:
+        given.append(("check", parameters))
+        return ()
+
+    monkeypatch.setattr(operate, "export", export)
+    monkeypatch.setattr(operate, "export_differences", differences)
+    assert main(["export", "-p", "day=2026-01-02", "--parameter", "query=a=b"]) == 0
+    assert main(["export", "--check", "-p", "limit=5"]) == 0
+    assert main(["export"]) == 0
+    first = {"day": "2026-01-02", "query": "a=b"}
+    assert given == [("export", first), ("check", {"limit": "5"}), ("export", {})]
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", "-p", "day"])
+    assert "`day` is not of the form name=value" in capsys.readouterr().err

@@ -46,6 +46,21 @@ class Bundle:
     changed_files: tuple[str, ...] = ()
     changes: tuple[FileChange, ...] = ()
     """How each changed file differs; a check that writes nothing leaves them out."""
+    root: Path = field(default_factory=Path)
+    """The project's folder."""
+
+    @property
+    def head(self) -> str:
+        """What was written, and where: by its path in the project, so that an output is the same in every place."""
+        inside = self.path.is_relative_to(self.root)
+        where = self.path.relative_to(self.root).as_posix() if inside else self.path
+        return f"{self.written}, in {where}"
+
+    @property
+    def written(self) -> str:
+        """What was written, counted."""
+        counted = f"{plural(len(self.scripts), 'job')}, {plural(len(self.tables), 'table')}"
+        return f"Bundle for {self.environment}: {counted}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -61,11 +76,9 @@ class Bundle:
         }
 
     def __str__(self) -> str:
-        jobs, tables = plural(len(self.scripts), "job"), plural(len(self.tables), "table")
-        head = f"Bundle for {self.environment}: {jobs}, {tables}, in {self.path}"
         changed = [f"  {change}" for change in self.changes]
         changed = changed or [f"  changed: {name}" for name in self.changed_files] or ["  nothing changed"]
-        return "\n".join([head, *changed, *(f"  warning: {text}" for text in self.warnings)])
+        return "\n".join([self.head, *changed, *(f"  warning: {text}" for text in self.warnings)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -188,7 +201,7 @@ def _sliced(order: _Order, following: Following) -> dict[str, Slice]:
         execute(
             order.notebook,
             [*cells, registry.saving_cell(saved, last)],
-            root=order.settings.root,
+            root=order.settings.root.resolve(),
             parameters=order.parameters,
             following=following,
             labels={**cell_labels(order.notebook, cells), last + 1: "hands over what is declared"},
@@ -264,4 +277,5 @@ def _described(order: _Order, manifest: Manifest, warnings: Sequence[str]) -> Bu
         tables=tuple(manifest["tables"]),
         pipelines=tuple(manifest["pipelines"]),
         warnings=tuple(dict.fromkeys(warnings)),
+        root=order.settings.root.resolve(),
     )

@@ -12,8 +12,8 @@ from typing import Any
 
 from alur_nb.authoring.declarations import declaration_cells
 from alur_nb.authoring.notebook import Cell, Code, MagicCell, read_notebook, split_cell
-from alur_nb.authoring.operate import project_notebooks
 from alur_nb.authoring.unfold import unfold
+from alur_nb.authoring.which_notebook import project_notebooks
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.project import Origin, Project, use_project
 from alur_nb.runtime.settings import Settings

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import builtins
-import os
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.fingerprint import fingerprint
+from alur_nb.authoring.which_notebook import kernel_notebook, project_notebooks
 from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural, suggest
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
@@ -43,6 +43,12 @@ class CheckReport:
         """Whether nothing of severity `error` was found."""
         return not any(problem.severity == "error" for problem in self.problems)
 
+    @property
+    def head(self) -> str:
+        """How much was checked, and how it came out."""
+        checked = f"{plural(len(self.tables), 'table')}, {plural(len(self.pipelines), 'pipeline')}"
+        return f"{checked}: {'ok' if self.ok else 'not ok'}"
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         problems = [
@@ -57,8 +63,7 @@ class CheckReport:
         }
 
     def __str__(self) -> str:
-        head = f"{plural(len(self.tables), 'table')}, {plural(len(self.pipelines), 'pipeline')}: {'ok' if self.ok else 'not ok'}"
-        lines = [head]
+        lines = [self.head]
         for problem in self.problems:
             lines.append(f"{problem.severity}: {problem.message}")
             if problem.fix:
@@ -210,16 +215,18 @@ def export(
     *,
     parameters: Mapping[str, Any] | None = None,
     following: Following | None = None,
+    cell_ids: Collection[str] = (),
 ) -> Bundle:
     """Write the notebook's pipelines as Glue job scripts with their Terraform; the same input gives the same bytes.
 
-    Without `notebook` the project's only one, or the one that this kernel belongs to. `following` is told of each
-    cell and step, and can stop it. Raises ExportError with the cell to mend, SettingsError where the environment
-    lacks what the bundle needs, RunCancelledError where it was stopped: the bundle on disk is then as it was.
+    Without `notebook` the project's only one, or the one that this kernel belongs to: it holds one of `cell_ids`, or
+    has the name that the kernel was started with. `following` is told of each cell and step, and can stop it. Raises
+    ExportError with the cell to mend, SettingsError where the environment lacks what the bundle needs,
+    RunCancelledError where it was stopped: the bundle on disk is then as it was.
     """
     from alur_nb.authoring import bundle
 
-    path = find_notebook(load_settings(), notebook)
+    path = find_notebook(load_settings(), notebook, cell_ids)
     return bundle.export(
         path,
         env=env,
@@ -230,17 +237,27 @@ def export(
 
 
 def export_differences(
-    notebook: str | Path | None = None, env: str | None = None, out: str | Path | None = None
+    notebook: str | Path | None = None,
+    env: str | None = None,
+    out: str | Path | None = None,
+    *,
+    parameters: Mapping[str, Any] | None = None,
 ) -> tuple[str, ...]:
     """Return the files in which the bundle on disk differs from what the saved notebook gives; for CI."""
     from alur_nb.authoring import bundle
 
     path = find_notebook(load_settings(), notebook)
-    return bundle.check_bundle(path, env=env, out=Path(out) if out else None).changed_files
+    found = bundle.check_bundle(path, env=env, out=Path(out) if out else None, parameters=parameters)
+    return found.changed_files
 
 
-def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Path:
-    """Return the notebook that is meant: the named one, this kernel's, or the project's only one."""
+def find_notebook(
+    settings: Settings, notebook: str | Path | None = None, cell_ids: Collection[str] = ()
+) -> Path:
+    """Return the notebook that is meant: the named one, this kernel's, or the project's only one.
+
+    `cell_ids` are of the cells that ran in this kernel, where there are any.
+    """
     if notebook is not None:
         path = Path(notebook).resolve()
         if not path.is_file():
@@ -250,10 +267,9 @@ def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Pat
                 fix="Give the path of a saved .ipynb file.",
             )
         return path
-    # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
-    session = Path(os.environ.get("JPY_SESSION_NAME", ""))
-    if session.suffix == ".ipynb" and session.is_file():
-        return session.resolve()
+    kernels = kernel_notebook(settings, cell_ids)
+    if kernels is not None:
+        return kernels
     found = project_notebooks(settings)
     if len(found) == 1:
         return found[0]
@@ -262,9 +278,3 @@ def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Pat
         f"It is not clear which notebook is meant; the project has: {listed}.",
         fix="Name it: --notebook PATH, or export('PATH').",
     )
-
-
-def project_notebooks(settings: Settings) -> list[Path]:
-    """Return the project's notebooks, by path; checkpoints and hidden folders are left out."""
-    found = {path for pattern in settings.notebooks for path in settings.root.glob(pattern)}
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts[1:]))

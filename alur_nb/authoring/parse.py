@@ -288,7 +288,7 @@ def find_table(name: str, project: Project) -> Table:
     raise NotebookError(
         f"No table `{name}` is declared{suggest(name, known)}.",
         place=Place(line=1),
-        fix=f"Declared are {', '.join(table.class_name for table in tables)}."
+        fix=f"Declared: {', '.join(table.class_name for table in tables)}."
         if tables
         else "Run the cell that declares it first, or declare it with %%alur_table.",
     )

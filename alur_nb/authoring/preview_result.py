@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.preview_drops import beyond_limit, set_apart, with_dropped_rows
@@ -13,6 +13,7 @@ from alur_nb.authoring.preview_profile import profiled
 from alur_nb.authoring.preview_propose import typed_line
 from alur_nb.authoring.preview_rehearsal import Rehearsal
 from alur_nb.authoring.preview_rehearsed import Rehearsed
+from alur_nb.authoring.rows import first_rows
 from alur_nb.runtime.drops import drop_rules, with_dropped
 from alur_nb.runtime.errors import CheckError, ContractError
 from alur_nb.runtime.key_rules import bind_references
@@ -36,7 +37,6 @@ REJECTED_SHOWN = 100
 """Rejected rows that a preview keeps."""
 
 _CHECK_EXAMPLES = 5
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # More rows can turn a failure of these into a pass, and a pass of those into a failure.
 _MORE_ROWS_MEND = ("not_empty", "min_row_count", "freshness_check", "references")
 _MORE_ROWS_BREAK = ("max_row_count", "unique_key", "no_duplicates_in_column")
@@ -83,7 +83,8 @@ def _with_checks(
         judged(expected, result, exact=exact) for expected, result in zip(rules, results, strict=True)
     )
     found = with_dropped_rows(found, apart, dropped, rules, of_files=as_read, limit=REJECTED_SHOWN)
-    plans = [sample.plan for sample in rehearsed.files]
+    # As in a run, a source without new files has no say.
+    plans = [sample.plan for sample in rehearsed.files if sample.plan.new]
     limits = beyond_limit(plans, dropped.rows, found.rejected_rows, evaluation.rows)
     failing = tuple(_failed(check) for check in checks if _stops(check))
     problems = (*found.problems, *failing, *limits)
@@ -163,30 +164,14 @@ def _with_rows(found: Preview, frame: DataFrame, rows: int) -> Preview:
     hidden = {one.name for one in found.result_columns if one.state == "set by the writer"} | set(METADATA)
     declared = {one.name for one in found.result_columns if one.declared is not None or one.state == "added"}
     fields = [f for f in frame.schema.fields if f.name not in hidden or f.name in declared - {"_ingested_at"}]
-    # Python would show a timestamp in the zone of this machine.
-    shown = [
-        f"unix_micros({name})" if field.dataType.typeName() == "timestamp" else name
-        for field in fields
-        for name in [quoted(field.name)]
-    ]
-    first = frame.selectExpr(*shown).limit(rows).collect() if shown else []
+    shown = frame.select(*(quoted(field.name) for field in fields))
     return replace(
         found,
         columns=tuple(field.name for field in fields),
         types=tuple(field.dataType.simpleString() for field in fields),
-        rows=tuple(
-            tuple(
-                _moment(value) if field.dataType.typeName() == "timestamp" else _plain(value)
-                for field, value in zip(fields, row, strict=True)
-            )
-            for row in first
-        ),
+        rows=first_rows(shown, rows),
         profiles=profiled(frame, hidden=set(frame.columns) - {field.name for field in fields}),
     )
-
-
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
 
 
 def _plain(value: Any) -> Any:

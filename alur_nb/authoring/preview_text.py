@@ -52,6 +52,7 @@ def to_text(preview: Preview) -> str:
 
 def _text(preview: Preview, limits: Limits) -> str:
     lines = [f"preview of {preview.pipeline} -> {preview.target}: {preview.verdict}"]
+    lines += [loaded] if (loaded := loaded_text(preview)) else []
     if preview.since:
         lines.append(f"since the last preview: {sentence('; '.join(preview.since), limits)}")
     lines += _problems(preview.problems, limits)
@@ -69,6 +70,13 @@ def _text(preview: Preview, limits: Limits) -> str:
     lines += [more] if more else []
     lines += _lineage(preview)
     return "\n".join(part for line in lines for part in _wrapped(line))
+
+
+def loaded_text(preview: Preview) -> str:
+    """Say that what is shown is loaded already, where a run would load nothing and there is something to show."""
+    if preview.verdict != "nothing new" or not (preview.columns or preview.rejected_rows):
+        return ""
+    return "A run would load nothing; the rows, rejects and checks below are of what is loaded already."
 
 
 def _problems(problems: Sequence[Obstacle], limits: Limits) -> Iterator[str]:
@@ -106,9 +114,9 @@ def sampled_text(sampled: Sampled) -> str:
         f"read {sampled.files_read:,} of {plural(sampled.files_found, 'file')}, "
         f"{size_text(sampled.bytes_read)} of {size_text(sampled.bytes_found)}, {plural(sampled.rows, 'row')}"
     )
-    text += f", {sampled.rejected:,} rejected" if sampled.rejected else ""
+    text += f" ({sampled.rejected:,} rejected)" if sampled.rejected else ""
     if sampled.complete:
-        return text + ": all of them"
+        return text + (", the whole file" if sampled.files_found == 1 else ", the whole files")
     return text + (f"; about {sampled.estimated_rows:,} rows in all" if sampled.estimated_rows else "")
 
 
@@ -264,7 +272,8 @@ def _rejected(preview: Preview, limits: Limits) -> Iterator[str]:
 def _check(check: CheckPreview, limits: Limits) -> Iterator[str]:
     result = check.result
     note = check.note or ("judged on a sample" if check.on_sample else "")
-    yield sentence(f"check {result.name}: {check.outcome}, {result.metric} ({result.severity})", limits)
+    severity = f"{result.severity}{'' if check.outcome == 'failed' else ' if it fails'}"
+    yield sentence(f"check {result.name}: {check.outcome}, {result.metric} ({severity})", limits)
     yield from (f"  {sentence(fact, limits)}" for fact in (result.message, note) if fact)
     for example in result.examples:
         names, more = first(list(example), limits.columns, "column")

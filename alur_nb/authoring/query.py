@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.rows import first_rows
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import NotebookError, Place, suggest
 from alur_nb.runtime.project import Project
@@ -53,7 +55,9 @@ class QueryResult:
 
 def cell_text(value: object) -> str:
     """Return one value as a table shows it: SQL's NULL is a word, long texts are cut with a mark."""
-    text = "NULL" if value is None else str(value)
+    # Python writes small decimals with an exponent, and nobody declares them so.
+    plain = format(value, "f") if isinstance(value, Decimal) else value
+    text = "NULL" if plain is None else str(plain)
     text = text.replace("\r", "\\r").replace("\n", "\\n")
     return text if len(text) <= MAX_CELL else f"{text[: MAX_CELL - 1]}…"
 
@@ -80,11 +84,11 @@ def query(text: str, project: Project, workspace: Workspace, *, rows: int = 20) 
         name: _rows(source.table, project, workspace) for name, source in resolved.sources.items()
     }
     frame = _frame(text, resolved.text, frames)
-    found = frame.limit(rows + 1).collect()
+    found = first_rows(frame, rows + 1)
     return QueryResult(
         columns=tuple(frame.columns),
         types=tuple(kind.simpleString() for kind in (item.dataType for item in frame.schema)),
-        rows=tuple(tuple(row) for row in found[:rows]),
+        rows=found[:rows],
         is_complete=len(found) <= rows,
         frame=frame,
     )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from alur_nb.runtime.checks import Check, Expectation, Severity
 from alur_nb.runtime.errors import CheckError
 from alur_nb.runtime.quality import NOT_JUDGED, CheckResult
-from alur_nb.runtime.row_rules import breach, column_of, conditions, first_line, first_rows
+from alur_nb.runtime.row_rules import column_of, conditions, first_line, first_rows, row_rule_told
 from alur_nb.runtime.tables import METADATA
 
 if TYPE_CHECKING:
@@ -117,11 +117,16 @@ def _unsteady(what: str) -> CheckError:
 
 def _told(rule: Expectation, dropped: Dropped, kept: int) -> CheckResult:
     count = dropped.by_check.get(rule.name, 0)
-    metric = f"{count:,} of {kept + dropped.rows:,} rows"
+    rows = kept + dropped.rows
     assert isinstance(rule.check, Check)  # refused at declaration otherwise
-    message = f"{breach(rule.check)} in {metric}{': dropped into the rejects' if count else ''}."
+    message = f"{row_rule_told(rule.check, count, rows)}{': dropped into the rejects' if count else ''}."
     return CheckResult(
-        rule.name, rule.severity, count == 0, metric, message, dropped.examples.get(rule.name, ())
+        rule.name,
+        rule.severity,
+        count == 0,
+        f"{count:,} of {rows:,} rows",
+        message,
+        dropped.examples.get(rule.name, ()),
     )
 
 

@@ -172,7 +172,7 @@ class Project:
         known = [*tables, *(table.name for table in tables.values())]
         raise DeclarationError(
             f"There is no table `{name}`{suggest(name, known)}.",
-            fix=f"Declared are {', '.join(tables)}."
+            fix=f"Declared: {', '.join(tables)}."
             if tables
             else "Declare it with %%alur_table, or as a class.",
         )
@@ -190,7 +190,7 @@ class Project:
             return known[name]
         raise DeclarationError(
             f"There is no pipeline `{name}`{suggest(name, known)}.",
-            fix=f"Declared are {', '.join(known)}."
+            fix=f"Declared: {', '.join(known)}."
             if known
             else "Declare it with %%alur_pipeline, or @pipeline.",
         )

@@ -28,13 +28,13 @@ from alur_nb.runtime.checks import (
 )
 from alur_nb.runtime.key_rules import BoundReference, Duplicates, orphans
 from alur_nb.runtime.row_rules import (
-    breach,
     column_of,
     conditions,
     count_if,
     first_line,
     first_rows,
     not_judged,
+    row_rule_told,
 )
 
 if TYPE_CHECKING:
@@ -259,7 +259,7 @@ def _row_rule(frame: DataFrame, check: Check, examples: int) -> _Measure | _Verd
         count, nulls = numbers.sums
         metric = f"{count:,} of {numbers.rows:,} rows"
         shown = first_rows(frame.filter(broken), examples) if count and examples else ()
-        return _Verdict(count == 0, metric, f"{breach(check)} in {metric}{not_judged(nulls)}.", shown)
+        return _Verdict(count == 0, metric, f"{row_rule_told(check, count, numbers.rows, nulls)}.", shown)
 
     return _Measure((count_if(broken), count_if(unknown)), None, judge)
 
@@ -277,6 +277,7 @@ def _uniqueness(duplicates: Duplicates, check: Check) -> _Measure | _Verdict:
         metric = f"{found.rows:,} of {numbers.rows:,} rows"
         what = f"{found.values:,} {'value' if found.values == 1 else 'values'} of {_names(check.columns)}"
         message = f"{what} {'comes' if found.values == 1 else 'come'} more than once, in {metric}"
+        message = message if found.values else f"No value of {_names(check.columns)} comes more than once"
         return _Verdict(found.values == 0, metric, f"{message}{not_judged(numbers.sums[0])}.", found.examples)
 
     return _Measure((count_if(has_null),), None, judge)
@@ -293,8 +294,9 @@ def _reference(frame: DataFrame, check: BoundReference, examples: int) -> _Measu
         except AnalysisException as error:
             return _not_judged(error)
         metric = f"{found.rows:,} of {numbers.rows:,} rows"
-        message = f"`{check.columns[0]}` is not in {where} in {metric}{not_judged(numbers.sums[0])}."
-        return _Verdict(found.rows == 0, metric, message, found.examples)
+        message = f"`{check.columns[0]}` is not in {where} in {metric}"
+        message = message if found.rows else f"Every value of `{check.columns[0]}` is in {where}"
+        return _Verdict(found.rows == 0, metric, f"{message}{not_judged(numbers.sums[0])}.", found.examples)
 
     return _Measure((count_if(column_of(check.columns[0]).isNull()),), None, judge)
 

@@ -57,11 +57,12 @@ def stage_rejects(spark: SparkSession, plan: SourcePlan, rejected: DataFrame, ta
 
 
 def count_reasons(rejects: DataFrame) -> dict[str, int]:
-    """Count rejected rows by `column: reason`, most frequent first, quoted values replaced by `..`."""
+    """Count rejected rows by `column: reason`, most frequent first, without the values themselves."""
     from pyspark.sql import functions as F
 
     # Of a row with several faults the first counts, as in the `column` beside it.
-    shape = F.regexp_replace(F.substring_index("reason", "; ", 1), "`[^`]*`", "`..`")
+    fault = F.regexp_replace(F.substring_index("reason", "; ", 1), "^`[^`]*` ", "")
+    shape = F.regexp_replace(fault, "`[^`]*`", "`..`")
     named = F.concat_ws(": ", F.col("column"), shape).alias("named")
     counted = rejects.groupBy(named).count().orderBy(F.desc("count"), "named").limit(_MAX_REASONS)
     return {row[0]: row[1] for row in counted.collect()}

@@ -74,6 +74,33 @@ def breach(check: Check) -> str:
             return f"{column} is outside {low} to {high}"
 
 
+def keeping(check: Check) -> str:
+    """Return a row rule in words, as a row keeps it."""
+    column = f"`{check.columns[0]}`" if check.columns else ""
+    match check.rule:
+        case "row":
+            return f"({check.arguments[0]}) is true"
+        case "no_nulls_in_column":
+            return f"{column} has a value"
+        case "values_in_set":
+            more = ", ..." if len(check.arguments) > 10 else ""
+            return f"{column} is one of {', '.join(map(repr, check.arguments[:10]))}{more}"
+        case "matches_pattern":
+            return f"{column} matches {check.arguments[0]}"
+        case _:
+            low, high = check.arguments
+            if low is None or high is None:
+                return f"{column} is {f'at most {high}' if low is None else f'at least {low}'}"
+            return f"{column} is within {low} to {high}"
+
+
+def row_rule_told(check: Check, broken: int, rows: int, nulls: int = 0) -> str:
+    """Return what a row rule finds, without a full stop; one that no row breaks is told by the rows that keep it."""
+    if broken:
+        return f"{breach(check)} in {broken:,} of {rows:,} rows{not_judged(nulls)}"
+    return f"{keeping(check)} in {rows - nulls:,} of {rows:,} rows{not_judged(nulls)}"
+
+
 def count_if(condition: Column) -> Column:
     """Return 1 where the condition holds, else 0; to be summed."""
     from pyspark.sql import functions as F

@@ -56,9 +56,7 @@ def next_command(value: Bundle, beside: Path) -> str:
 
 
 def _head(value: Bundle, beside: Path | None) -> str:
-    place = _relative(value.path, beside) if beside else value.path
-    jobs, tables = plural(len(value.scripts), "job"), plural(len(value.tables), "table")
-    return f"Bundle for {value.environment}: {jobs}, {tables}, in {place}"
+    return f"{value.written}, in {_relative(value.path, beside)}" if beside else value.head
 
 
 def _file(value: Bundle, name: str, beside: Path | None) -> Html:

@@ -15,6 +15,7 @@ from alur_nb.authoring.listing import source_text
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import current_project
+from alur_nb.runtime.quality import CheckResult
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
@@ -176,9 +177,15 @@ def declaration_card(value: Declaration) -> Html:
 
 def help_card(value: Help) -> Html:
     """Show the magics, each with an example."""
-    rows = [(code(e.name), e.summary, block(e.example)) for e in value.entries]
+    rows = [(code(e.name), e.summary, _example(e.example)) for e in value.entries]
     listed = table("magics", ("magic", "what it does", "example"), rows) if rows else None
     return card(paragraph(value.title), listed)
+
+
+def _example(text: str) -> Html:
+    """Return an example in a cell of a table, a line of code each: a block would have a box and margins there."""
+    lines = text.splitlines()
+    return code(text) if len(lines) < 2 else joined(*(tag("div", code(line)) for line in lines))
 
 
 def query_card(value: QueryResult) -> Html:
@@ -213,7 +220,7 @@ def _run_details(run: PipelineRun) -> Html | None:
     if run.reject_reasons:
         parts.append(table("rejected rows by reason", ("reason", "rows"), list(run.reject_reasons.items())))
     if run.checks:
-        rows = [(c.name, "passed" if c.passed else str(c.severity), c.metric, c.message) for c in run.checks]
+        rows = [(c.name, _outcome(c), c.metric, c.message) for c in run.checks]
         parts.append(table("checks", ("check", "result", "metric", "message"), rows))
     parts.append(items(f"skipped {text}" for text in run.skipped_files))
     parts.append(items(f"note: {text}" for text in run.warnings))
@@ -224,12 +231,15 @@ def _run_details(run: PipelineRun) -> Html | None:
     return details(f"{run.name}: {run.state}", *parts, is_open=run.state == "failed")
 
 
+def _outcome(check: CheckResult) -> str:
+    return "passed" if check.passed else f"failed: {check.severity}"
+
+
 def check_card(value: CheckReport) -> Html:
     """Show what a check found."""
-    head = f"{len(value.tables)} tables, {len(value.pipelines)} pipelines: {'ok' if value.ok else 'not ok'}"
     rows = [(p.severity, p.subject, p.message, p.place, p.fix) for p in value.problems]
     found = table("findings", ("severity", "subject", "what", "where", "next"), rows) if rows else None
-    return card(paragraph(strong(head)), found)
+    return card(paragraph(strong(value.head)), found)
 
 
 def _bundle_card(value: Bundle) -> Html:

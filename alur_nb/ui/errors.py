@@ -7,6 +7,7 @@ are covered too; a user's own exception gets it for this one raise, with the use
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -29,8 +30,21 @@ _MACHINERY = ("IPython", "ipykernel", "pyspark", "py4j")
 _STDLIB = Path(os.__file__).parent
 
 
-def error_lines(error: AlurError, source: str | None = None) -> list[str]:
-    """Return what a cell shows, six lines at most: what is wrong, where, the line with its mark, the next step."""
+def error_lines(
+    error: AlurError, source: str | None = None, *, rest: str = "`%alur --debug` and the same cell again show"
+) -> list[str]:
+    """Return what ends a cell, six lines at most: what is wrong, where, the line with its mark, the next step.
+
+    `rest` begins the sentence that says where the lines are which are left out.
+    """
+    lines = whole_lines(error, source)
+    if len(lines) > MAX_LINES:
+        lines[MAX_LINES - 1 :] = [f"  ... {rest} all of it"]
+    return lines
+
+
+def whole_lines(error: AlurError, source: str | None = None) -> list[str]:
+    """Return all that there is to say of an error, however long."""
     lines = [f"{type(error).__name__}: {error.message}".splitlines()[0]]
     lines += error.message.splitlines()[1:]
     if error.place is not None and str(error.place):
@@ -39,8 +53,6 @@ def error_lines(error: AlurError, source: str | None = None) -> list[str]:
     if error.fix:
         first, *rest = error.fix.splitlines()
         lines += [f"  next:  {first}", *(f"         {line}" for line in rest)]
-    if len(lines) > MAX_LINES:
-        lines[MAX_LINES - 1 :] = ["  ... `%alur --debug` and the same cell again show all of it"]
     return lines
 
 
@@ -53,11 +65,23 @@ def error_card(error: AlurError, source: str | None = None) -> Html:
     if marked:
         facts += [tag("dt", "line"), tag("dd", block("\n".join(line[4:] for line in marked)))]
     if error.fix:
-        is_long = "\n" in error.fix
-        facts += [tag("dt", "next"), tag("dd", block(error.fix) if is_long else code(error.fix))]
+        facts += [tag("dt", "next"), tag("dd", _next_step(error.fix))]
     first, *rest = error.message.splitlines()
     head = joined(strong(f"{type(error).__name__}: {first}"), *([block("\n".join(rest))] if rest else []))
     return card(paragraph(head), tag("dl", *facts)) if facts else card(paragraph(head))
+
+
+# What is typed as it stands: a command, a call, an assignment, a decorator, a quoted text, a class.
+_CODE = re.compile(r"""[%@"'\[{]|(?:alur|pip|class|from|import)\s|[\w.]+\s?[(=]""")
+
+
+def _next_step(fix: str) -> Html:
+    """Return code as code, and a sentence as a sentence with the code that it quotes."""
+    if "\n" in fix:
+        return block(fix)
+    if _CODE.match(fix):
+        return code(fix)
+    return joined(*(code(part) if index % 2 else part for index, part in enumerate(fix.split("`"))))
 
 
 def _marked_line(place: Place | None, source: str | None) -> list[str]:

@@ -75,7 +75,7 @@ def export_panel(session: Session) -> ExportPanel:
 
     Raises SettingsError where it is not clear which notebook is meant, NotebookError where it cannot be read.
     """
-    path = operate.find_notebook(load_settings())
+    path = operate.find_notebook(load_settings(), cell_ids=session.cell_ids)
     return ExportPanel(survey(path, session.project, ran_cells(session)), session)
 
 

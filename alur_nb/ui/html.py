@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from html import escape
 
 from alur_nb.authoring.query import cell_text
@@ -71,6 +72,11 @@ def code(text: str) -> Html:
     return tag("code", text)
 
 
+def unbroken(text: str) -> Html:
+    """Return text that stays in one line, as a path does; a narrow table is scrolled instead."""
+    return tag("span", text, style="white-space:nowrap")
+
+
 def block(text: str) -> Html:
     """Return text as a block of code, its lines kept."""
     return tag("pre", code(text))
@@ -99,26 +105,45 @@ def items(contents: Iterable[Content], *, ordered: bool = False) -> Html:
 
 
 def table(caption: str, headers: Sequence[str], rows: Iterable[Sequence[Content]]) -> Html:
-    """Return a table with a caption; numbers stand to the right, the first cell of a row is its header."""
-    head = tag(
-        "tr", *(Html(f'<th scope="col" style="text-align:left">{escape(text)}</th>') for text in headers)
+    """Return a table with a caption; columns of numbers stand to the right, the first cell of a row is its header."""
+    body = [tuple(row) for row in rows]
+    sides = [_side([row[index] for row in body]) for index in range(len(headers))]
+    head = [_cell("th", "col", side, text) for side, text in zip(sides, headers, strict=True)]
+    return tag(
+        "table",
+        tag("caption", caption, style=_CAPTION),
+        tag("thead", tag("tr", *head)),
+        tag("tbody", *(_row(row, sides) for row in body)),
     )
-    body = [_row(row) for row in rows]
-    return tag("table", tag("caption", caption), tag("thead", head), tag("tbody", *body))
 
 
-def _row(cells: Sequence[Content]) -> Html:
-    return tag("tr", *(_cell(cell, is_header=index == 0) for index, cell in enumerate(cells)))
+# Jupyter centres captions, and sets them close to what stands above.
+_CAPTION = "text-align:left;padding:0.5em 0"
+_NOTHING = ("", None, "null", "NULL")
 
 
-def _cell(content: Content, *, is_header: bool) -> Html:
-    is_number = isinstance(content, int | float | Number) and not isinstance(content, bool)
-    side = "right" if is_number else "left"
-    name, scope = ("th", ' scope="row"') if is_header else ("td", "")
-    return Html(f'<{name}{scope} style="text-align:{side}">{markup(content)}</{name}>')
+def _side(column: Sequence[Content]) -> str:
+    values = [cell for cell in column if cell not in _NOTHING]
+    return "right" if values and all(map(_is_number, values)) else "left"
+
+
+def _is_number(content: Content) -> bool:
+    return isinstance(content, int | float | Number) and not isinstance(content, bool)
+
+
+def _row(cells: Sequence[Content], sides: Sequence[str]) -> Html:
+    # In a column of words and numbers each cell stands as it is; one without a value stands as its column.
+    own = [side if cell in _NOTHING else _side([cell]) for cell, side in zip(cells, sides, strict=True)]
+    first, *others = zip(own, cells, strict=True)
+    return tag("tr", _cell("th", "row", *first), *(_cell("td", "", *other) for other in others))
+
+
+def _cell(name: str, scope: str, side: str, content: Content) -> Html:
+    scoped = f' scope="{scope}"' if scope else ""
+    return Html(f'<{name}{scoped} style="text-align:{side}">{markup(content)}</{name}>')
 
 
 def data_cell(value: object) -> Content:
     """Return a value of the user's data as a cell: numbers as they are, texts cut with a mark."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Number(str(value)) if is_number else cell_text(value)
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    return Number(cell_text(value)) if is_number else cell_text(value)

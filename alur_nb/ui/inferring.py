@@ -105,7 +105,7 @@ def _written(session: Session, name: str, found: Inference) -> Inference:
         return replace(found, state="written before")
     if before is not None:
         return beside_text(found, before, "differs", "the cell that was written")
-    saved = _saved_cell(name)
+    saved = _saved_cell(session, name)
     if saved is not None:
         return beside_text(found, saved, "saved", "the cell in the saved notebook")
     if not session.takes_cells:
@@ -120,7 +120,7 @@ def _key(session: Session, name: str) -> tuple[str, str]:
     return (origin.cell_id or "" if origin else "", name)
 
 
-def _saved_cell(name: str) -> str | None:
+def _saved_cell(session: Session, name: str) -> str | None:
     """Return the cell of the saved notebook that declares the table: after a restart the kernel knows of none.
 
     None where no notebook can be read: it was not saved yet, or it is not clear which one is meant.
@@ -129,7 +129,7 @@ def _saved_cell(name: str) -> str | None:
     from alur_nb.authoring.operate import find_notebook
 
     try:
-        notebook = read_notebook(find_notebook(load_settings()))
+        notebook = read_notebook(find_notebook(load_settings(), cell_ids=session.cell_ids))
     except AlurError:
         return None
     begins = re.compile(rf"%%alur_table\s+{re.escape(name)}(\s|$)(?!.*--from)")

@@ -27,7 +27,7 @@ from alur_nb.ui.arguments import (
 from alur_nb.ui.cards import publish
 from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
-from alur_nb.ui.saved import saved_notebook, unsaved
+from alur_nb.ui.saved import unsaved
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background
 
@@ -228,6 +228,7 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
                 options.out,
                 parameters=dict(options.parameter or ()),
                 following=following,
+                cell_ids=session.cell_ids,
             )
         )
 
@@ -245,7 +246,7 @@ def alur(session: Session, line: str, body: str | None) -> Glance | Help:
         return Help(f"Whole tracebacks are {'on' if session.is_debugging else 'off'}.")
     if options.topic == "help":
         return help_page()
-    notes = unsaved(session.project, session.ran, saved_notebook())
+    notes = unsaved(session.project, session.ran, session.saved_notebook())
     return glance(session.project, memory=session.memory, notes=notes)
 
 

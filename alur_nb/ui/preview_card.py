@@ -33,11 +33,13 @@ from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.preview_text import (
     accepted_rows,
     by_concern,
+    loaded_text,
     more_files,
     profiles_caption,
     rows_caption,
     source_facts,
 )
+from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import (
     Content,
@@ -51,7 +53,15 @@ from alur_nb.ui.html import (
     paragraph,
     strong,
     table,
+    unbroken,
 )
+
+FAILING = {
+    Severity.ERROR: "nothing is published",
+    Severity.WARN: "it is reported",
+    Severity.DROP: "its rows are rejected",
+}
+"""What a failed check does, by its severity."""
 
 
 def preview_card(value: Preview) -> Html:
@@ -64,6 +74,7 @@ def preview_card(value: Preview) -> Html:
 def _card(value: Preview, limits: Limits) -> Html:
     return card(
         paragraph(strong(f"preview of {value.pipeline} -> {value.target}: {value.verdict}")),
+        _more(loaded_text(value)),
         _since(value.since, limits),
         _listed([_obstacle(problem, limits) for problem in value.problems], "problem", limits),
         _listed([_said("warning: ", text, limits) for text in value.warnings], "warning", limits),
@@ -212,7 +223,7 @@ def _rejected(value: Preview, limits: Limits) -> Html | None:
     )
     rows = [
         (
-            printable(one.source_file or "made by the pipeline"),
+            unbroken(printable(one.source_file or "made by the pipeline")),
             one.line,
             one.column or "",
             "" if one.value is None else code(value_text(one.value)),
@@ -234,14 +245,14 @@ def _checks(checks: Sequence[CheckPreview], limits: Limits) -> Html | None:
         (
             sentence(one.result.name, limits),
             one.outcome,
-            str(one.result.severity),
             sentence(one.result.metric, limits),
             sentence(one.result.message, limits),
             one.note or ("judged on a sample" if one.on_sample else ""),
+            f"{one.result.severity}: {FAILING[one.result.severity]}",
         )
         for one in shown
     ]
-    listed = table("checks", ("check", "outcome", "severity", "metric", "message", "note"), rows)
+    listed = table("checks", ("check", "outcome", "metric", "message", "note", "if it fails"), rows)
     return joined(listed, _more(more), *(_examples(one, limits) for one in shown))
 
 

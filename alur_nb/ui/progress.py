@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from alur_nb.runtime.errors import plural
-from alur_nb.ui.html import Html, card, items, joined, meter, paragraph
+from alur_nb.ui.html import Html, card, details, items, joined, meter, paragraph
 from alur_nb.ui.plain import page
 
 if TYPE_CHECKING:
     from alur_nb.runtime.calling import Event
+
+State = Literal["running", "done", "failed", "cancelled"]
 
 _SHOWN = 20
 _JUDGED_TASKS = 2
@@ -51,7 +53,9 @@ class Part:
         return replace(self, step=event.step, detail=event.detail, **told)
 
     def __str__(self) -> str:
-        text = f"{self.step}: {self.detail}" if self.detail else self.step
+        # How a pipeline ended says that it has.
+        step = "" if self.step == "ended" and self.detail else self.step
+        text = ": ".join(filter(None, (step, self.detail)))
         # These two steps say their own numbers.
         if self.step == "planned":
             return ", ".join([text, *self._size()])
@@ -113,6 +117,7 @@ class Shown:
     total: int = 0
     spark: SparkNow | str = ""
     time_left: str = ""
+    state: State = "running"
 
     @property
     def lines(self) -> list[str]:
@@ -125,16 +130,22 @@ class Shown:
         return [*many, *before, *self.parts[-_SHOWN:], *spark, *left]
 
     def text(self, elapsed_seconds: float) -> str:
-        """Return the state as plain text; its last line is the only one with a time."""
+        """Return the state as plain text, with a time in one line: the last one, and the head once the work is over."""
+        if self.state != "running":
+            return page([self._over(elapsed_seconds), *(f"  {line}" for line in self.lines)])
         return page([self.head, *(f"  {line}" for line in self.lines), f"  {elapsed_text(elapsed_seconds)}"])
 
     def html(self, elapsed_seconds: float) -> Html:
-        """Return the same words, with a bar where there is something to measure."""
-        return card(
-            paragraph(self.head),
-            items(joined(line, self._bar(line)) for line in self.lines),
-            paragraph(elapsed_text(elapsed_seconds)),
-        )
+        """Return the same words, with a bar where there is something to measure; what is done is one line to unfold."""
+        lines = items(joined(line, self._bar(line)) for line in self.lines)
+        if self.state == "running":
+            return card(paragraph(self.head), lines, paragraph(elapsed_text(elapsed_seconds)))
+        over = self._over(elapsed_seconds)
+        is_folded = self.state == "done" and bool(self.lines)
+        return card(details(over, lines) if is_folded else joined(paragraph(over), lines))
+
+    def _over(self, elapsed_seconds: float) -> str:
+        return f"{self.head}, {elapsed_text(elapsed_seconds)}"
 
     def _bar(self, line: str) -> Html | None:
         if isinstance(self.spark, SparkNow) and line == str(self.spark):

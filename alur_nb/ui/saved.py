@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from alur_nb.authoring.which_notebook import code_cells
 from alur_nb.runtime.project import Origin, Project
 
 TEXT = "text:"
@@ -17,13 +16,6 @@ TEXT = "text:"
 def text_id(source: str) -> str:
     """Return the id of a cell that the front end sends without one."""
     return TEXT + hashlib.sha256(source.encode()).hexdigest()
-
-
-def saved_notebook() -> Path | None:
-    """Return the saved file of this kernel's notebook; None where the server does not say which it is."""
-    # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
-    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
-    return path if path.suffix == ".ipynb" and path.is_file() else None
 
 
 def unsaved(project: Project, ran: Mapping[str, str], notebook: Path | None) -> tuple[str, ...]:
@@ -41,17 +33,9 @@ def unsaved(project: Project, ran: Mapping[str, str], notebook: Path | None) -> 
 
 
 def _saved_cells(path: Path) -> dict[str, str] | None:
-    """Return the code cells of a notebook file by id, or by text where it has no ids; None where it is no notebook.
-
-    Not by nbformat: importing it takes most of a second, and `%alur` should not.
-    """
-    try:
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        # A source is a text or a list of lines, ids came with format 4.5 (nbformat.readthedocs.io).
-        code = [(cell, "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
-        return {str(cell.get("id") or text_id(text)): text for cell, text in code}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    """Return the code cells of a notebook file by id, or by text where it has no ids; None where it is no notebook."""
+    cells = code_cells(path)
+    return None if cells is None else {str(cell_id or text_id(text)): text for cell_id, text in cells}
 
 
 def _difference(origin: Origin, names: str, ran: Mapping[str, str], saved: Mapping[str, str]) -> str:

@@ -6,18 +6,22 @@ import ast
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from alur_nb.authoring.which_notebook import kernel_notebook
 from alur_nb.runtime import flow, pipelines, tables
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.project import Origin, Project, current_project
+from alur_nb.runtime.settings import load_settings
 from alur_nb.runtime.tables import Table
 from alur_nb.ui import errors, memory
 from alur_nb.ui.display import show
 from alur_nb.ui.html import card, paragraph
 from alur_nb.ui.memory import Memory
+from alur_nb.ui.plain import page
 from alur_nb.ui.saved import TEXT, text_id
 
 if TYPE_CHECKING:
@@ -70,6 +74,8 @@ class Session:
         self.memory = Memory()
         self.ran: dict[str, str] = {}
         """Cell id -> the source of the last run, of the cells that declare something."""
+        self.cell_ids: set[str] = set()
+        """The front end's ids of the cells that ran."""
         # Outside of a cell, where a program calls a magic, an anonymous one.
         self.cell = RunningCell(0, "", None)
         self._declaring = contextlib.ExitStack()
@@ -84,6 +90,10 @@ class Session:
         """The notebook's own names."""
         names: Mapping[str, object] = self.shell.user_ns
         return names
+
+    def saved_notebook(self) -> Path | None:
+        """Return the saved file of this kernel's notebook; None where nothing on disk says which it is."""
+        return kernel_notebook(load_settings(), self.cell_ids)
 
     @property
     def takes_cells(self) -> bool:
@@ -154,6 +164,7 @@ class Session:
         self.cell = running
         if running.origin is not None:
             self._declaring.enter_context(self.project.declaring(running.origin))
+            self.cell_ids.add(running.origin.cell_id or "")
 
     def _inputs(self) -> list[str]:
         inputs: list[str] = self.shell.history_manager.input_hist_raw if self.shell.history_manager else []
@@ -221,7 +232,7 @@ class Session:
         exec(code, self.shell.user_global_ns, self.shell.user_ns)
 
     def answer(self, work: Callable[[], T]) -> T:
-        """Do a magic's work; an error ends the cell as a card and a few lines, without a frame of ours."""
+        """Do a magic's work; an error ends the cell in a few lines, without a frame of ours."""
         try:
             value = work()
             self.memory.note(value)
@@ -249,10 +260,14 @@ class Session:
         self._locate(error, errors.calling_frames() + errors.traceback_frames(error.__traceback__))
         if self.is_debugging:
             return
-        lines = errors.error_lines(error, self.cell.source)
-        # A terminal shows the lines that end the cell; a card of the same words would only double them.
-        if hasattr(self.shell, "kernel"):
-            show("\n".join(lines), errors.error_card(error, self.cell.source))
+        source, rest = self.cell.source, {}
+        # The lines that end the cell are all that a log and a terminal show, and a card of the same words would
+        # only double them: it is for what six lines have no room for, and a terminal has no cards.
+        whole = errors.whole_lines(error, source)
+        if hasattr(self.shell, "kernel") and len(whole) > errors.MAX_LINES:
+            show(page(whole), errors.error_card(error, source))
+            rest = {"rest": "the output above shows"}
+        lines = errors.error_lines(error, source, **rest)
         errors.render_as(error, lines)
 
     def _lines_of_other(self, error: Exception) -> list[str]:

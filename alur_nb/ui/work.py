@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from alur_nb.ui.display import Live
 from alur_nb.ui.errors import render_as
 from alur_nb.ui.plain import page
-from alur_nb.ui.progress import Pace, Part, Shown, SparkNow, elapsed_text
+from alur_nb.ui.progress import Pace, Part, Shown, SparkNow, State, elapsed_text
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -153,7 +153,7 @@ class _Progress:
         self._shown_at = 0.0
         self._told = 0
 
-    def show(self, state: str = "running") -> None:
+    def show(self, state: State = "running") -> None:
         """Show the state where it is news; the last one always, so that two runs leave the same output."""
         now, is_last = time.monotonic(), state != "running"
         shown = self._now(state, now)
@@ -166,12 +166,12 @@ class _Progress:
             self._tell_lines(shown, now, is_last=is_last)
         self._shown, self._shown_at = shown, now
 
-    def _now(self, state: str, now: float) -> Shown:
+    def _now(self, state: State, now: float) -> Shown:
         # Copies: the work adds to them while we read.
         parts = dict(self._task.parts)
         said = tuple(f"{subject}: {part}" for subject, part in parts.items())
         ended = sum(part.step == "ended" for part in parts.values())
-        shown = Shown(f"{self._task.title}: {state}", said, ended, self._task.total)
+        shown = Shown(f"{self._task.title}: {state}", said, ended, self._task.total, state=state)
         spark = self._task.spark if state == "running" else ""
         left = self._pace.time_left(spark, now) if isinstance(spark, SparkNow) else ""
         return replace(shown, spark=spark, time_left=left)

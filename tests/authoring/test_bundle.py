@@ -111,7 +111,7 @@ def test_the_bundle_is_beside_the_settings_and_says_what_is_in_it(notebook: Path
     assert bundle.tables == ("bronze.big_orders", "bronze.orders")
     assert bundle.pipelines == ("big_orders", "ingest_orders")
     assert "manifest.json" in bundle.changed_files
-    assert str(bundle).startswith(f"Bundle for dev: 2 jobs, 2 tables, in {bundle.path}\n")
+    assert str(bundle).startswith("Bundle for dev: 2 jobs, 2 tables, in bundle\n")
     assert json.loads(json.dumps(bundle.to_dict()))["scripts"] == list(bundle.scripts)
 
 

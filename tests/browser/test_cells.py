@@ -35,7 +35,9 @@ def test_the_stop_button_ends_a_spark_job_and_the_next_run_is_right(workshop: No
     workshop.write(index, "%alur_run slow")
     workshop.start(index)
     output = workshop.output(index)
-    expect(output).to_contain_text(re.compile(r"Spark: job \d+, stages .*\d+ of \d+ tasks done"), timeout=60_000)
+    expect(output).to_contain_text(
+        re.compile(r"Spark: job \d+, stages .*\d+ of \d+ tasks done"), timeout=60_000
+    )
     workshop.picture(PICTURES / "progress.png", workshop.cell(index))
     workshop.interrupt()
     workshop.finish(index)

@@ -182,6 +182,28 @@ def test_strictness_is_about_reading_and_the_limit_about_all_rejects(
     assert go(workspace, project)["ingest"].rows == 2
 
 
+def test_a_source_without_new_files_has_no_say_in_the_limit_of_a_run_or_a_preview(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    table = declare()
+    strict = files("strict/*", strict=False, reject_limit=0)
+
+    def both(orders: DataFrame, strict: DataFrame) -> DataFrame:
+        return orders.union(strict)
+
+    sources = {"orders": files("orders/*", strict=False, reject_limit=0.9), "strict": strict}
+    made: Any = pipeline(sources=sources, target=table, name="ingest")(both)
+    land("strict/1.csv", "id,amount,state\n8,1,new\n")
+    land("orders/2.csv", TWO)
+    first = go(workspace, project)["ingest"]
+    assert first.state == "loaded", first.error_text
+    expect("positive", check_fn=POSITIVE[1], severity=Severity.DROP)(made)
+    land("orders/1.csv", ONE)
+    found = preview(workspace, project, "ingest")
+    assert (found.verdict, found.problems) == ("would load", ())
+    assert go(workspace, project)["ingest"].rows == found.sample_rows == 2
+
+
 def test_checks_see_the_rows_that_are_kept(workspace: Workspace, project: Project, land: Land) -> None:
     table = declare(POSITIVE)
     made = project.pipeline("ingest")

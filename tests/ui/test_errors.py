@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.ui import errors
 from alur_nb.ui.errors import error_card, error_lines, located, users_frames
@@ -30,6 +32,24 @@ def test_a_long_error_is_cut_and_says_so() -> None:
     assert len(lines) == errors.MAX_LINES
     assert lines[-1] == "  ... `%alur --debug` and the same cell again show all of it"
     assert "a\nb\nc\nd" in error_card(error).text
+
+
+@pytest.mark.parametrize(
+    ("fix", "shown"),
+    [
+        ("Known types: int, string.", "Known types: int, string."),
+        ("`%alur help` shows what works.", "<code>%alur help</code> shows what works."),
+        ("name each column once", "name each column once"),
+        ("orders: id, amount", "orders: id, amount"),
+        ("%alur_run --all", "<code>%alur_run --all</code>"),
+        ("alur history orders", "<code>alur history orders</code>"),
+        ('files("orders/*.csv")', "<code>files(&quot;orders/*.csv&quot;)</code>"),
+        ("amount = DoubleField()", "<code>amount = DoubleField()</code>"),
+        ("Add it:\na = 1", "<pre><code>Add it:\na = 1</code></pre>"),
+    ],
+)
+def test_the_next_step_is_code_only_where_it_is_code(fix: str, shown: str) -> None:
+    assert f"<dt>next</dt><dd>{shown}</dd>" in error_card(AlurError("x", fix=fix)).text
 
 
 def test_a_place_beyond_the_cell_has_no_mark() -> None:

@@ -206,6 +206,16 @@ def test_an_export_returns_its_bundle(shop: Notebook) -> None:
     assert "from {new_orders} o join {orders} AS orders using (id)" in script
 
 
+def test_a_renamed_notebook_among_others_is_exported(shop: Notebook) -> None:
+    Path("alur.toml").write_text('[project]\nname = "shop"\n[env.dev]\nlanding = "s3://acme-landing/"\n')
+    _saved(["%load_ext alur_nb", ORDERS, LATE, INGEST, FIND])
+    Path("other.ipynb").write_text('{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    shop.run("%alur_export", "cell-unsaved")
+    assert "not clear which notebook is meant" in shop.error_lines[0]
+    shop.ok("1", "cell-1")
+    assert shop.ok("%alur_export", "cell-unsaved").pipelines == ("find_large", "ingest_orders")
+
+
 REFUSED = [
     (
         "%%alur_sql\nselect amont from orders",

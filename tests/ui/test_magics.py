@@ -6,19 +6,26 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.query import QueryResult
-from alur_nb.runtime.errors import AlurError, DeclarationError, NotebookError, NotYetSupportedError
+from alur_nb.runtime.errors import (
+    AlurError,
+    DeclarationError,
+    NotebookError,
+    NotYetSupportedError,
+    SettingsError,
+)
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table
-from alur_nb.ui import magics
+from alur_nb.ui import magics, operating
 from alur_nb.ui.declaring import Declaration
 from alur_nb.ui.glance import Glance
 from alur_nb.ui.help import Help
@@ -210,11 +217,24 @@ def test_a_mistake_ends_its_cell_in_a_few_lines(shop: Notebook, cell: str, messa
     assert not any("alur_nb/" in line or "Traceback" in line for line in shop.error_lines)
 
 
-def test_the_card_of_a_mistake_holds_the_whole_next_step(shop: Notebook) -> None:
+def test_a_mistake_that_six_lines_hold_is_said_once(shop: Notebook) -> None:
     shop.run("%%alur_table x\nid int\nname strng")
-    (html,) = shop.shown("text/html")
-    assert "cell [4], line 3, column 6" in html
-    assert "name strng\n     ^" in html
+    assert not shop.shown("text/html")
+    assert shop.error_lines[1:4] == ["  where: cell [4], line 3, column 6", "    name strng", "         ^"]
+
+
+def test_what_six_lines_have_no_room_for_is_in_a_card(
+    shop: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(line: str) -> None:
+        raise SettingsError("Some keys are wrong.", fix="\n".join(f"key_{number} = 1" for number in range(9)))
+
+    monkeypatch.setattr(operating, "check_command", lambda: SimpleNamespace(parse=refuse))
+    shop.run("%alur_check")
+    ((html,), (text,)) = shop.shown("text/html"), shop.shown()
+    assert "key_8 = 1" in html and "key_8 = 1" in text
+    assert len(shop.error_lines) == 6
+    assert shop.error_lines[-1] == "  ... the output above shows all of it"
 
 
 def test_in_a_terminal_a_mistake_is_said_once(shop: Notebook) -> None:

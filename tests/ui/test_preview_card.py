@@ -12,8 +12,10 @@ from alur_nb.authoring.preview_facts import (
     Partners,
     RejectedRow,
     ResultColumn,
+    Sampled,
     SourcePreview,
 )
+from alur_nb.authoring.preview_text import sampled_text
 from alur_nb.ui.cards import to_html
 from tests.ui.test_cards import PREVIEW, read
 
@@ -85,6 +87,38 @@ def test_numbers_stand_to_the_right_and_lines_to_copy_are_code() -> None:
     assert "<code>colour = StringField()</code>" in markup
     assert "<code>total = IntegerField()</code>" in markup
     assert "<code>x</code>" in markup
+
+
+def test_what_a_check_does_when_it_fails_is_not_taken_for_what_it_did() -> None:
+    (check,) = FULL.checks
+    passed = dataclasses.replace(FULL, checks=(dataclasses.replace(check, outcome="passed"),))
+    assert "check positive: passed, 1 of 147 rows (ERROR if it fails)" in str(passed)
+    assert "check positive: failed, 1 of 147 rows (ERROR)" in str(FULL)
+    assert "note if it fails positive passed" in read(str(to_html(passed)))
+
+
+def test_rows_that_are_loaded_already_are_said_to_be_in_the_first_lines() -> None:
+    old = dataclasses.replace(FULL, verdict="nothing new")
+    said = "A run would load nothing; the rows, rejects and checks below are of what is loaded already."
+    assert str(old).splitlines()[1] == said
+    assert f"bronze.orders: nothing new {said} since the last" in read(str(to_html(old)))
+    assert said not in str(FULL)
+    empty = dataclasses.replace(old, columns=(), types=(), rows=(), rejected_rows=0)
+    assert said not in str(empty), "there is nothing below"
+
+
+def test_that_all_was_read_is_not_said_of_the_rejected_rows() -> None:
+    sampled = Sampled(1, 1, 120, 120, 8, 3, complete=True, bytes_covered=120)
+    assert (
+        sampled_text(sampled)
+        == "read 1 of 1 file, 120 bytes of 120 bytes, 8 rows (3 rejected), the whole file"
+    )
+    both = dataclasses.replace(sampled, files_read=2, files_found=2, rejected=0)
+    assert sampled_text(both) == "read 2 of 2 files, 120 bytes of 120 bytes, 8 rows, the whole files"
+
+
+def test_the_path_of_a_rejected_row_stays_in_one_line() -> None:
+    assert '><span style="white-space:nowrap">orders/2.csv</span></th>' in str(to_html(FULL))
 
 
 def test_depth_is_folded_and_what_is_refused_is_open() -> None:

@@ -74,7 +74,9 @@ def test_a_part_keeps_the_numbers_that_a_step_does_not_tell() -> None:
     part = part.after(Event("a", "read", "1 of 3 files, 5 rows", files_found=3, files_done=1, rows=5))
     assert str(part) == "read: 1 of 3 files, 5 rows"
     assert str(part.after(Event("a", "staged"))) == "staged, 1 of 3 files, 2.0 KB, 5 rows"
-    assert str(Part("").after(Event("a", "ended", "nothing new"))) == "ended: nothing new"
+    assert str(Part("").after(Event("a", "ended", "nothing new"))) == "nothing new"
+    assert str(part.after(Event("a", "ended", "loaded"))) == "loaded, 1 of 3 files, 2.0 KB, 5 rows"
+    assert str(Part("").after(Event("a", "ended"))) == "ended"
 
 
 def test_the_words_and_the_bars_say_the_same() -> None:
@@ -92,6 +94,20 @@ def test_the_words_and_the_bars_say_the_same() -> None:
     assert '<progress value="2" max="8">2 of 8</progress>' in html
     assert "a &lt;b&gt;: started" in html
     assert all(line.strip().replace("<b>", "&lt;b&gt;") in html for line in shown.text(3.21).splitlines())
+
+
+def test_what_is_over_says_so_in_one_line_and_what_is_done_folds_the_rest() -> None:
+    done = Shown("run: done", ("a: loaded, 5 rows",), state="done")
+    assert done.text(3.21) == "run: done, elapsed: 3.2 s\n  a: loaded, 5 rows"
+    folded = (
+        "<details><summary>run: done, elapsed: 3.2 s</summary><ul><li>a: loaded, 5 rows</li></ul></details>"
+    )
+    assert folded in str(done.html(3.21))
+    failed = str(Shown("run: failed", ("a: failed",), state="failed").html(3.21))
+    assert "<p>run: failed, elapsed: 3.2 s</p><ul><li>a: failed</li></ul>" in failed
+    alone = Shown("preview of a: done", state="done")
+    assert alone.text(3.21) == "preview of a: done, elapsed: 3.2 s"
+    assert "<p>preview of a: done, elapsed: 3.2 s</p>" in str(alone.html(3.21)), "nothing to unfold"
 
 
 def test_a_head_with_many_names_fits_a_page() -> None:

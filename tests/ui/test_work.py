@@ -50,7 +50,7 @@ def test_quick_work_shows_its_last_state_as_slow_work_does(notebook: Notebook) -
     notebook.publisher.outputs.clear()
     in_background(notebook.shell, Task("sum", lambda task: None))
     (output,) = published(notebook)
-    assert re.fullmatch(r"sum: done\n  elapsed: \d\.\d s", output["data"]["text/plain"])
+    assert re.fullmatch(r"sum: done, elapsed: \d\.\d s", output["data"]["text/plain"])
 
 
 def test_two_runs_differ_in_the_marked_line_alone(notebook: Notebook) -> None:
@@ -67,7 +67,7 @@ def test_two_runs_differ_in_the_marked_line_alone(notebook: Notebook) -> None:
     for kind, line in (("text/plain", r"elapsed: .*"), ("text/html", r"elapsed: [\d.]+ s")):
         first, second = (re.sub(line, "", data[kind]) for data in texts)
         assert first == second
-        assert "ended: loaded, 2 of 2 files, 1.5 KB, 1,200 rows" in first
+        assert "orders: loaded, 2 of 2 files, 1.5 KB, 1,200 rows" in first
 
 
 def test_progress_is_one_output_and_its_last_state_stays(notebook: Notebook) -> None:
@@ -84,7 +84,8 @@ def test_progress_is_one_output_and_its_last_state_stays(notebook: Notebook) -> 
     assert updates
     assert all(update["update"] for update in updates)
     assert len({output["transient"]["display_id"] for output in published(notebook)}) == 1
-    assert updates[-1]["data"]["text/plain"].startswith("count: done\n  orders: step 3\n  elapsed: ")
+    last = updates[-1]["data"]["text/plain"]
+    assert re.fullmatch(r"count: done, elapsed: \d\.\d s\n  orders: step 3", last)
     assert "count: done" in updates[-1]["data"]["text/html"]
 
 
@@ -134,7 +135,7 @@ def test_in_a_terminal_each_step_is_a_line_once(notebook: Notebook) -> None:
         "  orders: started",
         "  orders: planned: 2 new files, 1.5 KB",
         "  orders: read: 2 of 2 files, 1,200 rows",
-        "  orders: ended: loaded, 2 of 2 files, 1.5 KB, 1,200 rows",
+        "  orders: loaded, 2 of 2 files, 1.5 KB, 1,200 rows",
     ]
     assert re.fullmatch(r"run of orders: done, elapsed: \d\.\d s", lines[-1])
 
@@ -229,7 +230,8 @@ def test_a_part_that_failed_is_in_the_head(notebook: Notebook) -> None:
     notebook.publisher.outputs.clear()
     event = Event("orders", "ended", "failed")
     in_background(notebook.shell, Task("run", lambda task: task.follow(event)))
-    assert published(notebook)[-1]["data"]["text/plain"].startswith("run: failed\n  orders: ended: failed\n")
+    last = published(notebook)[-1]["data"]["text/plain"]
+    assert re.fullmatch(r"run: failed, elapsed: \d\.\d s\n  orders: failed", last)
 
 
 def test_work_that_cannot_be_stopped_is_said(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
