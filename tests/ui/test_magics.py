@@ -18,6 +18,7 @@ from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table
+from alur_nb.runtime.workspace import Workspace
 from alur_nb.ui import magics
 from alur_nb.ui.declaring import Declaration
 from alur_nb.ui.glance import Glance
@@ -243,6 +244,33 @@ def test_loading_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NOT_FOR_A_GLANCE = ("pandas", "numpy", "nbconvert", "nbformat", "papermill", "pyspark", "boto3", "ipywidgets")
+
+
+def test_declaring_and_looking_import_nothing_heavy_and_start_no_java(workspace: Workspace) -> None:
+    cells = [
+        "%load_ext alur_nb",
+        ORDERS,
+        INGEST,
+        "%alur",
+        "%alur_table orders",
+        "%alur_check",
+        "%alur_history",
+    ]
+    program = (
+        "import sys, threading\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "import alur_nb.ui.magics as magics\n"
+        "magics._warm_up = lambda: None\n"
+        f"for cell in {cells!r}:\n"
+        "    assert shell.run_cell(cell).success, cell\n"
+        f"print('imported:', [name for name in {NOT_FOR_A_GLANCE!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported: []"
 
 
 @pytest.mark.parametrize(("mode", "calls"), [("", 1), ("export", 0)])
