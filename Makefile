@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo stories lab test test-fast test-slow test-browser test-one test-crash test-spark4 screenshots axe lint format bench bench-full lock venv servers clean distclean
+.PHONY: help demo stories lab test test-fast test-slow test-browser test-one test-crash test-spark4 test-kernels screenshots axe lint format bench bench-full lock venv servers clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -33,6 +33,7 @@ help:
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow, test-browser; test-one T=tests/test_x.py)'
 	@echo 'make screenshots  the pictures of docs/images, taken anew by the tests in the browser (needs Chromium)'
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
+	@echo 'make test-kernels the tests in a kernel on other versions of ipykernel than the locked one'
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make axe     bring axe-core into .tools/, for the tests in the browser (needs npm, once)'
@@ -102,6 +103,26 @@ ifneq ($(UV),)
 else
 	@'$(PYTHON)' -m venv --clear $(SPARK4)
 	@$(SPARK4)/bin/python -m pip install --quiet --disable-pip-version-check $(SPARK4_PACKAGES)
+endif
+	@touch $@
+
+# Where its messages go differs between ipykernel's versions: before subshells, and with them before 7.4, which the lock has.
+# Each is laid over the locked environment for the kernels alone (tests/ui/kernel.py).
+IPYKERNELS := 6.31.0 7.3.0
+KERNEL_TESTS := tests/ui/test_kernel*.py
+
+test-kernels: $(IPYKERNELS:%=.tools/ipykernel-%/.installed)
+	@for version in $(IPYKERNELS); do \
+		echo "ipykernel $$version"; \
+		ALUR_IPYKERNEL='$(CURDIR)/.tools/ipykernel-'$$version $(PYTEST) $(KERNEL_TESTS) $(PYTEST_ARGS) || failed="$$failed $$version"; \
+	done; test -z "$$failed" || { echo "failed on ipykernel$$failed"; exit 1; }
+
+.tools/ipykernel-%/.installed: | venv
+	@rm -rf $(@D)
+ifneq ($(UV),)
+	@$(UV) pip install --quiet --no-deps --python $(BIN)/python --target $(@D) 'ipykernel==$*'
+else
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D) 'ipykernel==$*'
 endif
 	@touch $@
 

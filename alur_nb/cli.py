@@ -231,6 +231,27 @@ def _differences(differing: Sequence[str]) -> str:
     return f"The bundle on disk differs from what the notebook gives:\n{lines}\nNext: alur export"
 
 
+def _clean(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import clean
+
+    if options.paths:
+        changed = clean.clean_files(options.paths, check=options.check)
+        if changed:
+            verb = "is not clean" if options.check else "cleaned"
+            _tell("\n".join(f"{verb}: {path}" for path in changed))
+        return FAILED if changed and options.check else OK
+    if sys.stdin.isatty():
+        _tell("usage: alur clean [--check] PATH...     (as git's filter it reads stdin)", stream="stderr")
+        return USAGE
+    before = sys.stdin.buffer.read()
+    after = clean.clean_bytes(before)
+    if options.check:
+        return OK if after == before else FAILED
+    sys.stdout.buffer.write(after)
+    sys.stdout.buffer.flush()
+    return OK
+
+
 _COMMANDS: dict[str, Command] = {
     "init": _init,
     "check": _check,
@@ -247,6 +268,7 @@ _COMMANDS: dict[str, Command] = {
     "reset": _reset,
     "adopt": _adopt,
     "export": _export,
+    "clean": _clean,
 }
 
 

@@ -46,6 +46,11 @@ def build() -> argparse.ArgumentParser:
     export.add_argument(
         "--check", action="store_true", help="compare with what is on disk; 1 where it differs"
     )
+    clean = _command(commands, "clean", "take out of notebooks what differs from run to run", reads=False)
+    clean.add_argument(
+        "paths", metavar="PATH", nargs="*", type=Path, help="notebooks, folders; none: stdin to stdout"
+    )
+    clean.add_argument("--check", action="store_true", help="change nothing; 1 where something is not clean")
     return parser
 
 

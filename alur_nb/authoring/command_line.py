@@ -11,6 +11,8 @@ from typing import Any, Literal, NoReturn
 
 from alur_nb.runtime.errors import NotebookError, Place, suggest
 
+_DASHES = "\0--"
+"""Stands for the value `--`, which argparse takes out of an option's values (CPython, `_get_values`)."""
 _BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
 
 Takes = Literal[
@@ -153,11 +155,11 @@ class Command:
                 raise _Mistake(self._unknown(surplus[0]))
         except (_Mistake, argparse.ArgumentError) as mistake:
             raise NotebookError(
-                f"{self.name}: {_sentence(str(mistake))}",
+                f"{self.name}: {_sentence(str(mistake).replace(_DASHES, '--'))}",
                 place=Place(line=1),
                 fix=self.advice,
             ) from None
-        return found
+        return argparse.Namespace(**{key: _as_typed(value) for key, value in vars(found).items()})
 
     def _joined(self, words: Sequence[str], names: Mapping[str, object] | None) -> list[str]:
         """Tie each option to its value with `=`, so that a value may start with a dash; expand `{name}`."""
@@ -171,7 +173,8 @@ class Command:
                 index += 1
                 equals, value = "=", words[index]
             if flag in flags and equals:
-                joined.append(f"{flag}={self._expanded(flag, value, names)}")
+                value = self._expanded(flag, value, names)
+                joined.append(f"{flag}={_DASHES if value == '--' else value}")
             elif flag in flags or word.startswith("-"):
                 joined.append(word)
             else:
@@ -256,6 +259,12 @@ def _argument(action: argparse.Action, takes: Takes) -> Argument:
         # argparse names the class of "append" nowhere but in its own module.
         repeats=action.nargs == "*" or type(action).__name__ == "_AppendAction",
     )
+
+
+def _as_typed(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_as_typed(one) for one in value]
+    return "--" if isinstance(value, str) and value == _DASHES else value
 
 
 def _written(action: argparse.Action) -> str:

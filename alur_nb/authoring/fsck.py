@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,7 @@ from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 _SHOWN = 20
+_NAMED = 3
 
 RowCount = Callable[[str, Sequence[str]], int]
 """A batch's place and its files -> the rows in their footers."""
@@ -190,7 +192,7 @@ def _files(
             continue
         if not rejects and found - wanted:
             yield Finding(
-                f"batch {batch.id} of {kind} has files that are not its own: {', '.join(sorted(found - wanted)[:3])}",
+                f"batch {batch.id} of {kind} has files that are not its own: {_some(found - wanted)}",
                 "Somebody wrote them; readers see their rows. Move them away.",
             )
             continue
@@ -286,6 +288,11 @@ def _repair_files(place: Workspace, name: str) -> list[str]:
                 place.lake.discard(batch)
                 done.append(f"what batch {batch.id} had not sealed was deleted from {kind}")
     return done
+
+
+def _some(files: AbstractSet[str]) -> str:
+    names = sorted(files)
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else "")
 
 
 def _footer_rows(uri: str, files: Sequence[str]) -> int:

@@ -33,6 +33,7 @@ LISTING_CAP = 10_000
 # Bytes beyond a head: bzip2 and Zstandard unpack whole blocks, of up to 900 KB.
 _SLACK = 1 << 20
 _NEAR_CAP = 2_000
+_NAMED = 5
 _FORMATS: Mapping[str, FileFormat] = {
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
@@ -103,7 +104,8 @@ def _near(files: Files, pattern: str) -> str:
     near = inside or difflib.get_close_matches(pattern, list(known), n=2, cutoff=0.6)
     if near:
         return f"Did you mean {listed(near)}? "
-    return f"There are {listed(list(known)[:5])}. "
+    more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
+    return f"There are {listed(list(known)[:_NAMED])}{more}. "
 
 
 def _pattern_of(path: str) -> str:

@@ -144,6 +144,8 @@ def _unreadable(query: str, error: ParseError) -> NotebookError:
     first = query.split(maxsplit=1)[0].lower() if query.strip() else ""
     if first not in ("select", "with") and (meant := suggest(first, ("select", "with"))):
         near = f": `{first}`{meant}"
+        # The parser stumbles only behind it.
+        place = place_in_cell(query, len(query) - len(query.lstrip()))
     return NotebookError(
         f"The SQL cannot be read{near}.",
         place=place,

@@ -102,8 +102,9 @@ class PlanReport:
             lines.append(f"{plan.parameter}: {source_text(plan.source)}")
             lines += self._files(plan)
         for source, ids in self.upstream.items():
-            more = f": {', '.join(ids[: self.shown])}" if ids else ""
-            lines.append(f"{source}: {plural(len(ids), 'new batch')}{more}")
+            named = f": {', '.join(ids[: self.shown])}" if ids else ""
+            more = f", and {len(ids) - self.shown:,} more" if len(ids) > self.shown else ""
+            lines.append(f"{source}: {plural(len(ids), 'new batch')}{named}{more}")
         partitions = self.pipeline.target.partition_by
         if partitions and self.new_files:
             lines.append(f"partitions by {', '.join(map(str, partitions))}: known when the rows are read")

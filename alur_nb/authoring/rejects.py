@@ -17,7 +17,7 @@ from alur_nb.runtime.reading import last_batch, read_rejects
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 COLUMNS = ("source_file", "line_number", "column", "reason", "raw")
 _RAW_SHOWN = 200
@@ -66,6 +66,9 @@ class RejectsReport:
             column = f", column {row['column']}" if row["column"] else ""
             lines.append(f"{row['source_file'] or '(made by the pipeline)'}{line}{column}: {row['reason']}")
             lines.append(f"    | {_printable(row['raw'])}")
+        rest = self.total - self.expired - len(self.rows)
+        if self.rows and rest > 0:
+            lines.append(f"and {plural(rest, 'more row')}: -n shows more, --csv writes all that are kept")
         if self.expired:
             lines.append(f"{plural(self.expired, 'row')} of them had been kept long enough and were deleted")
         if self.written:
@@ -114,14 +117,20 @@ def _with_rows(report: RejectsReport, frame: DataFrame, rows: int, csv_file: Pat
     from pyspark.sql import functions as F
 
     ordered = frame.orderBy("source_file", "line_number", "raw")
-    cut = ordered.withColumn("raw", F.substring("raw", 1, _RAW_SHOWN))
-    shown = tuple(row.asDict() for row in cut.limit(rows).collect()) if rows > 0 else ()
+    begun = ordered.withColumn("raw", F.substring("raw", 1, _RAW_SHOWN + 1))
+    shown = tuple(map(_shown, begun.limit(rows).collect())) if rows > 0 else ()
     if csv_file is not None:
         with csv_file.open("x", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
             writer.writerow(COLUMNS)
             writer.writerows(ordered.toLocalIterator())
     return replace(report, rows=shown, written=str(csv_file) if csv_file else None)
+
+
+def _shown(row: Row) -> dict[str, Any]:
+    """Return a row with a raw line that is not endless; where it goes on, that is marked."""
+    raw = row["raw"]
+    return {**row.asDict(), "raw": raw if raw is None or len(raw) <= _RAW_SHOWN else f"{raw[:_RAW_SHOWN]}…"}
 
 
 def _reasons(batches: Sequence[Batch]) -> dict[str, int]:

@@ -93,6 +93,8 @@ class PipelineRun:
             lines.append(f"    check {check.name}: {verdict}")
             for row in plain_rows(check.examples[:_EXAMPLES_SHOWN]):
                 lines.append("      " + cut(", ".join(f"{name}={value}" for name, value in row.items())))
+            if (rest := len(check.examples) - _EXAMPLES_SHOWN) > 0:
+                lines.append(f"      and {rest:,} more of these examples: all are in .checks and --json")
         lines += [f"    note: {warning}" for warning in self.warnings]
         if self.error_text:
             lines += [f"    {line}" for line in self.error_text.splitlines()]

@@ -15,6 +15,7 @@ from alur_nb.ui.arguments import (
     run_command,
     sql_command,
 )
+from alur_nb.ui.plain import page
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,9 @@ class Help:
     def __str__(self) -> str:
         lines = [self.title]
         for entry in self.entries:
-            lines += ["", f"{entry.name}  {entry.summary}"]
-            lines += [f"    {line}" for line in entry.example.splitlines()]
+            lines += ["", page([f"{entry.name}  {entry.summary}"])]
+            # Never cut: it is there to be copied.
+            lines += [f"  {line}" for line in entry.example.splitlines()]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

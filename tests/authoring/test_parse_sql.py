@@ -118,7 +118,7 @@ def test_a_table_and_its_new_batches_are_two_sources(shop: Project) -> None:
         ("select * from new(orders, 3)", "new(...) takes the name of one table.", 2, 15),
         ("select * from new('orders')", "new(...) takes the name of one table.", 2, 15),
         ("select *\n  frm orders", "The SQL cannot be read near `orders`.", 3, 7),
-        ("selct id from orders", "`selct` (did you mean `select`?)", 2, 10),
+        ("selct id from orders", "`selct` (did you mean `select`?)", 2, 1),
         ("select id from orders where", "The SQL cannot be read", 2, 23),
         ("select 'open from orders", "is never closed", 2, 8),
         ("select 1;\n\n-- and\nselect 2;", "2 SQL statements", 5, 1),

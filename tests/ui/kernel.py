@@ -17,6 +17,8 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+IPYKERNEL = os.environ.get("ALUR_IPYKERNEL", "")
+"""A folder with another ipykernel than the installed one, for the kernels alone: `make test-kernels`."""
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -62,7 +64,7 @@ class Kernel:
     """One kernel in a folder; cells are known by the id that the test gives."""
 
     def __init__(self, folder: Path) -> None:
-        paths = [str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
+        paths = [IPYKERNEL, str(PROJECT_ROOT), os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         self.manager = ThisInterpreter()
         self.manager.start_kernel(cwd=str(folder), env=environment)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.ui.kernel import Kernel
+from tests.ui.kernel import IPYKERNEL, Kernel
 
 pytestmark = pytest.mark.slow
 
@@ -75,6 +76,11 @@ def kernel(folder: Path) -> Iterator[Kernel]:
         yield made
     finally:
         made.close()
+
+
+def test_the_kernel_is_of_the_version_that_is_tested(kernel: Kernel) -> None:
+    told = kernel.run("import ipykernel; print(ipykernel.__file__)", "version").streams
+    assert told.startswith(IPYKERNEL or sys.prefix)
 
 
 def test_an_error_ends_its_cell_with_an_error_output(kernel: Kernel) -> None:

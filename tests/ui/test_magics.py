@@ -13,18 +13,13 @@ import pytest
 from alur_nb.authoring.bundle import Bundle
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.query import QueryResult
-from alur_nb.runtime.errors import (
-    AlurError,
-    DeclarationError,
-    NotebookError,
-    NotYetSupportedError,
-    SettingsError,
-)
+from alur_nb.runtime.errors import DeclarationError, NotebookError, NotYetSupportedError, SettingsError
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table
+from alur_nb.runtime.workspace import Workspace
 from alur_nb.ui import magics, operating
 from alur_nb.ui.declaring import Declaration
 from alur_nb.ui.glance import Glance
@@ -158,65 +153,6 @@ def test_a_question_mark_shows_usage_and_example(notebook: Notebook, magic: obje
     assert "Example" in info["docstring"]
 
 
-MISTAKES = [
-    ("%alur_preview", "%alur_preview: missing: NAME."),
-    ("%alur_preview ordrs", "There is no pipeline `ordrs`"),
-    ("%alur_preview ingest_order", "There is no pipeline `ingest_order` (did you mean `ingest_orders`?)."),
-    ("%alur_preview ingest_orders -n many", "%alur_preview: -n/--rows: `many` is not a whole number."),
-    (
-        "%alur_preview ingest_orders --row 5",
-        "%alur_preview: there is no option --row (did you mean `--rows`?).",
-    ),
-    ("%alur_preview {nothing}", "NAME: the notebook has no name `nothing`."),
-    ("%alur_run", "%alur_run: name pipelines, or --all."),
-    ("%alur_run ingest_orders --all", "%alur_run: name pipelines, or --all."),
-    ("%alur_run ingest_order", "There is no pipeline `ingest_order` (did you mean `ingest_orders`?)."),
-    ("%alur_run --al", "%alur_run: there is no option --al (did you mean `--all`?)."),
-    ("%alur_run 'open", "%alur_run: a quote in the line is never closed."),
-    ("%alur_sql", "%alur_sql: the query is missing."),
-    ("%alur_sql selct * from orders", "The SQL cannot be read: `selct` (did you mean `select`?)."),
-    ("%alur_sql select * from ordrs", "There is no table `ordrs` (did you mean `orders`?)."),
-    ("%%alur_sql --out 1x\nselect * from orders", "--out: `1x` is not a name."),
-    ("%%alur_sql --lmit 5\nselect * from orders", "%alur_sql: there is no option --lmit"),
-    ("%alur_sql --lmit 5 select * from orders", "%alur_sql: there is no option --lmit"),
-    ("%%alur_sql\ndelete from orders", "The body is not a SELECT but `DELETE`."),
-    ("%alur_check orders", "%alur_check: `orders` is one word too many"),
-    ("%alur_export --evn dev", "%alur_export: there is no option --evn (did you mean `--env`?)."),
-    ("%alur helpp", "%alur: help: `helpp` is not one of help (did you mean `help`?)."),
-    ("%alur_table ordrs", "There is no table `ordrs` (did you mean `orders`?)."),
-    ("%alur_table x --layer brnze", "%alur_table: --layer: `brnze` is not one of bronze, silver, gold"),
-    ("%%alur_table x --layer gold", "%alur_table: the cell has no body."),
-    ("%%alur_table x\na int\nb strng", "Unknown type `strng` (did you mean `string`?)."),
-    ("%%alur_table x\nclass A(:", "Python cannot read the body: invalid syntax."),
-    ("%%alur_table x\nawait y\nclass A: pass", "Python cannot run the body: 'await' outside function."),
-    ("%%alur_pipeline daily --target orders\nselect * from ordrs", "There is no table `ordrs`"),
-    (
-        "%%alur_pipeline daily --target ordrs\nselect * from orders",
-        "No table `ordrs` is declared (did you mean",
-    ),
-    ("%%alur_pipeline daily\ndef f(): pass", "The line names `daily`, and the body declares no pipeline."),
-    (
-        f"{INGEST} --same-content skp",
-        "%alur_pipeline: --same-content: `skp` is not one of warn, skip (did you mean `skip`?).",
-    ),
-    (f"{INGEST} --option nullvalu=x", "files: there is no option `nullvalu` (did you mean `nullValue`?)."),
-    (f"{INGEST} --schedule '0 6 * * *'", ""),
-    ("import alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField", "A: `x` is"),
-]
-
-
-@pytest.mark.parametrize(("cell", "message"), MISTAKES, ids=[cell for cell, _ in MISTAKES])
-def test_a_mistake_ends_its_cell_in_a_few_lines(shop: Notebook, cell: str, message: str) -> None:
-    shop.run(cell)
-    assert isinstance(shop.error, AlurError)
-    first, *rest = shop.error_lines
-    assert first.startswith(f"{type(shop.error).__name__}: {message}")
-    assert len(shop.error_lines) <= 6
-    assert "cell [4]" in rest[0]
-    assert any("next:" in line for line in rest)
-    assert not any("alur_nb/" in line or "Traceback" in line for line in shop.error_lines)
-
-
 def test_a_mistake_that_six_lines_hold_is_said_once(shop: Notebook) -> None:
     shop.run("%%alur_table x\nid int\nname strng")
     assert not shop.shown("text/html")
@@ -322,6 +258,33 @@ def test_loading_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+NOT_FOR_A_GLANCE = ("pandas", "numpy", "nbconvert", "nbformat", "papermill", "pyspark", "boto3", "ipywidgets")
+
+
+def test_declaring_and_looking_import_nothing_heavy_and_start_no_java(workspace: Workspace) -> None:
+    cells = [
+        "%load_ext alur_nb",
+        ORDERS,
+        INGEST,
+        "%alur",
+        "%alur_table orders",
+        "%alur_check",
+        "%alur_history",
+    ]
+    program = (
+        "import sys, threading\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "import alur_nb.ui.magics as magics\n"
+        "magics._warm_up = lambda: None\n"
+        f"for cell in {cells!r}:\n"
+        "    assert shell.run_cell(cell).success, cell\n"
+        f"print('imported:', [name for name in {NOT_FOR_A_GLANCE!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "imported: []"
 
 
 @pytest.mark.parametrize(("mode", "calls"), [("", 1), ("export", 0)])

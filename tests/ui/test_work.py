@@ -17,6 +17,7 @@ import pytest
 
 from alur_nb.authoring import local_spark
 from alur_nb.runtime.calling import Event
+from alur_nb.runtime.errors import NotebookError
 from alur_nb.ui import work
 from alur_nb.ui.progress import SparkNow
 from alur_nb.ui.work import Task, in_background
@@ -138,6 +139,32 @@ def test_in_a_terminal_each_step_is_a_line_once(notebook: Notebook) -> None:
         "  orders: loaded, 2 of 2 files, 1.5 KB, 1,200 rows",
     ]
     assert re.fullmatch(r"run of orders: done, elapsed: \d\.\d s", lines[-1])
+
+
+@pytest.mark.parametrize(
+    "line", ["%alur_preview ingest", "%alur_run ingest", "%alur_sql select 1", "%alur_export"]
+)
+def test_a_long_command_shows_a_sign_of_life_before_the_first_tick_of_its_work(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch, line: str
+) -> None:
+    """Whatever the work waits for, Spark's start or a slow disk: something is shown while none of it is done."""
+    notebook.ok("%%alur_table t\nid int", "a")
+    notebook.ok("%alur_pipeline ingest --from 'o/*.csv' --target t", "b")
+    seen: list[int] = []
+
+    def wait_until_shown(task: Task[Any]) -> None:
+        deadline = time.monotonic() + 10
+        while not notebook.publisher.outputs and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seen.append(len(notebook.publisher.outputs))
+        task.error = NotebookError("enough")
+        task.ended.set()
+
+    monkeypatch.setattr(work.Task, "run", wait_until_shown)
+    notebook.run(line, "c")
+    assert notebook.error_lines[0] == "NotebookError: enough"
+    assert seen == [1]
+    assert work.FIRST_SIGN_SECONDS <= 0.2
 
 
 def test_what_spark_does_is_told_by_its_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
