@@ -166,7 +166,14 @@ def _walk(folder: str) -> Iterator[str]:
     for entry in entries:
         if is_hidden(entry.name):
             continue
-        if entry.is_dir():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:  # a link that leads to itself, or back to a folder above it
+            raise SourceError(
+                f"{os.path.realpath(folder)}/{entry.name} cannot be looked at: {error.strerror}.",
+                fix="Remove the link that leads back, or name a folder without it.",
+            ) from error
+        if is_folder:
             yield from _walk(entry.path)
-        elif entry.is_file():
+        elif is_file:
             yield entry.path
