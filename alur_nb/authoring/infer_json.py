@@ -115,8 +115,18 @@ def _texts(values: Sequence[object]) -> Choice:
     return Choice(StringField(), broken, doubts=doubts)
 
 
+def _choose_inside(name: str, values: Sequence[object]) -> Choice | str:
+    """Choose a type for what stands in lists and objects, where the readers take no `format=`."""
+    choice = _choose(name, values)
+    pattern = None if isinstance(choice, str) else getattr(choice.wanted, "format", None)
+    if isinstance(choice, str) or pattern is None:
+        return choice
+    said = f"{pattern} would need format=, which only a column of its own has: taken for text"
+    return Choice(StringField(), doubts=(said,))
+
+
 def _lists(name: str, found: Sequence[object]) -> Choice | str:
-    element = _choose(name, [item for item in found if item is not None])
+    element = _choose_inside(name, [item for item in found if item is not None])
     if isinstance(element, str):
         return element
     return replace(element, wanted=ArrayField(element.wanted))
@@ -129,7 +139,7 @@ def _objects(name: str, found: Sequence[Mapping[str, object]]) -> Choice | str:
     is_struct = 0 < len(names) == len(keys) <= _MOST_MEMBERS and all(map(_is_member, names))
     if not is_struct:
         return _map(name, found, keys)
-    choices = {key: _choose(members[key], list(_present(found, key))) for key in keys}
+    choices = {key: _choose_inside(members[key], list(_present(found, key))) for key in keys}
     fields: dict[str, Field] = {}
     misfits: dict[str, int] = {}
     doubts: list[str] = []
@@ -151,7 +161,7 @@ def _present(found: Iterable[Mapping[str, object]], key: str) -> Iterable[object
 
 
 def _map(name: str, found: Sequence[Mapping[str, object]], keys: Sequence[str]) -> Choice | str:
-    choice = _choose(name, [item for value in found for item in value.values() if item is not None])
+    choice = _choose_inside(name, [item for value in found for item in value.values() if item is not None])
     if isinstance(choice, str):
         return choice
     if choice.misfits and not _only_slips(choice, found):

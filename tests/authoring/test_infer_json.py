@@ -10,9 +10,10 @@ import pytest
 from alur_nb.authoring.infer_columns import Gathered
 from alur_nb.authoring.infer_json import choose_json_column
 from alur_nb.authoring.infer_types import Choice
+from alur_nb.runtime.jsonl import bind_keys
 from alur_nb.runtime.jsonl_values import RecordRules
 from alur_nb.runtime.workspace import Workspace
-from tests.authoring.inferred import columns, inferred
+from tests.authoring.inferred import columns, declared, inferred, types
 from tests.conftest import Land
 
 
@@ -54,6 +55,9 @@ def kind(*texts: str, name: str = "x") -> str:
         (['{"a": 1, "B c": "x"}', '{"a": null}'], "struct<a:int,b_c:string>"),
         (['{"a": {"b": [1.5]}}'], "struct<a:struct<b:array<double>>>"),
         (["{}"], "map<string,string>"),
+        (['{"a": "2024-01-31", "b": "31.01.2024"}'], "struct<a:date,b:string>"),
+        (['["31.01.2024"]'], "array<string>"),
+        (['{"1": "31.01.2024"}'], "map<string,string>"),
         (['{"1": 1, "2": 2}'], "map<string,int>"),
         (['{"a": 1, "A": 2}'], "map<string,int>"),
     ],
@@ -120,3 +124,14 @@ def test_a_key_with_half_of_a_character_is_left_out(workspace: Workspace, land: 
     }
     assert b"spelled `a\\ud800`" in str(found).encode()
     assert json.dumps(found.to_dict(), ensure_ascii=False).encode()
+
+
+def test_a_pattern_inside_of_an_object_is_named(workspace: Workspace, land: Land) -> None:
+    land("days.jsonl", '{"a": {"d": "31.01.2024"}, "b": "31.01.2024"}\n')
+    found = inferred(workspace, "days.jsonl")
+    assert types(found) == {"a": "struct<d:string> not null", "b": 'date not null format="dd.MM.yyyy"'}
+    assert columns(found)["a"].doubts == (
+        "d: dd.MM.yyyy would need format=, which only a column of its own has: taken for text",
+    )
+    # What reads the keys refuses a contract that it cannot keep.
+    assert bind_keys(("a", "b"), declared(found.cell)).columns == ("a", "b")
