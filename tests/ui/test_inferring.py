@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from pyspark.sql import SparkSession
@@ -11,6 +12,7 @@ from alur_nb.authoring.infer_facts import Inference
 from alur_nb.runtime.errors import NotebookError, SourceError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
+from alur_nb.ui import inferring
 from alur_nb.ui.cards import to_html, to_text
 from tests.conftest import Land
 from tests.ui.conftest import Notebook
@@ -135,6 +137,40 @@ def test_after_a_restart_the_saved_notebook_has_the_cell(
     assert (found.state, written(shop)) == ("saved", None)
     assert "-id bigint not null" in found.difference
     assert shop.ok(LINE.replace("orders ", "sales "), "0").state == "written"
+    # A table of that name in another layer is another table.
+    assert shop.ok(f"{LINE} --layer silver --primary-key id", "0").state == "written"
+
+
+@pytest.mark.parametrize(
+    ("cell", "layer"),
+    [
+        ("%%alur_table orders\nid int", "bronze"),
+        ("%%alur_table orders --layer silver\nid int", "silver"),
+        ("%%alur_table orders --layer='gold'\nid int", "gold"),
+        ("%%alur_table orders\nimport alur_nb\nclass Orders(alur_nb.SilverTable):\n    pass", "silver"),
+    ],
+)
+def test_a_saved_cell_says_its_layer(cell: str, layer: str) -> None:
+    assert inferring._layer_of(cell) == layer
+
+
+@pytest.mark.parametrize(
+    ("name", "is_in_background"), [("1.csv", False), ("1.csv.zst", True), ("1.jsonl.zstd", True)]
+)
+def test_what_starts_spark_is_read_in_the_background(
+    shop: Notebook, land: Land, monkeypatch: pytest.MonkeyPatch, name: str, is_in_background: bool
+) -> None:
+    ran_in: list[threading.Thread] = []
+
+    def noted(*arguments: object) -> Inference:
+        ran_in.append(threading.current_thread())
+        return Inference("bronze.orders", "")
+
+    monkeypatch.setattr("alur_nb.authoring.infer.infer", noted)
+    monkeypatch.setattr("alur_nb.ui.operating.in_job_group", lambda task: None)
+    land(f"packed/{name}", "")
+    shop.ok("%alur_table orders --from 'packed/*'")
+    assert (ran_in[0] is not threading.main_thread()) == is_in_background
 
 
 def test_a_batch_run_has_nobody_to_write_a_cell_for(shop: Notebook) -> None:
