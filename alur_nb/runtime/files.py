@@ -75,7 +75,7 @@ class LocalFiles(Files):
         """Match `*`, `?`, `[..]`, `{a,b}` and `**`; hidden files (`.x`, `_x`) are never matched."""
         fixed, wild = split_pattern(pattern)
         folder = Path(os.path.normpath(self.landing / fixed))
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # which raises nothing for a name that is too long
             raise SourceError(
                 f"The folder {folder} does not exist, so `{pattern}` matches nothing.",
                 fix=f"Create it, or correct the pattern; relative patterns start at {self.landing}.",

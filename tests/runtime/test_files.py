@@ -195,3 +195,8 @@ def test_a_link_that_leads_back_is_told(tmp_path: Path, target: str) -> None:
     with pytest.raises(SourceError, match="Too many levels of symbolic links") as caught:
         list(LocalFiles(tmp_path).scan("**/*.csv"))
     assert caught.value.message.startswith(f"{tmp_path}/loop cannot be looked at")
+
+
+def test_a_folder_whose_name_is_too_long_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        list(LocalFiles(tmp_path).scan(f"{'a' * 300}/*.csv"))
