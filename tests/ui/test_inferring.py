@@ -91,6 +91,45 @@ def test_a_declared_table_is_compared_and_keeps_what_a_sample_cannot_know(shop: 
     assert found.cell.index("amount") < found.cell.index("id     int")
 
 
+CLASS = """%%alur_table orders
+import alur_nb
+
+
+class Sales(alur_nb.BronzeTable):
+    address = alur_nb.StructField(
+        {
+            "street": alur_nb.StringField(description="with its number"),
+            "post_code": alur_nb.StringField(nullable=False, source="zip"),
+        },
+    )
+    lines = alur_nb.ArrayField(
+        alur_nb.StructField({"sku": alur_nb.StringField(description="of the maker")}),
+    )
+    sizes = alur_nb.MapField(
+        alur_nb.StringField(),
+        alur_nb.IntegerField(description="in cm"),
+    )
+
+    class Meta:
+        name = "orders"
+"""
+
+
+def test_a_class_keeps_its_name_and_what_it_says_of_members(shop: Notebook, land: Land) -> None:
+    record = {"address": {"zip": "01", "street": "a"}, "lines": [{"sku": "a"}], "sizes": {"1": 1}}
+    land("sales.jsonl", json.dumps(record) + "\n")
+    shop.ok(CLASS, "declared")
+    same = shop.ok("%alur_table orders --from sales.jsonl", "a")
+    assert (same.difference, same.cell) == ("", CLASS)
+    land("sales.jsonl", json.dumps(record | {"address": {"zip": 1, "street": "a", "town": "b"}}) + "\n")
+    found = shop.ok("%alur_table orders --from sales.jsonl", "a")
+    assert [line.strip() for line in found.difference.splitlines()[2:] if line[0] in "+-"] == [
+        '-            "post_code": alur_nb.StringField(nullable=False, source="zip"),',
+        '+            "post_code": alur_nb.IntegerField(nullable=False, source="zip"),',
+        '+            "town": alur_nb.StringField(),',
+    ]
+
+
 def test_a_key_whose_column_is_gone_is_part_of_the_difference(shop: Notebook) -> None:
     shop.ok(
         "%%alur_table orders --primary-key gone --partition-by 'day(at)'\ngone int, at timestamp, id int",
