@@ -7,6 +7,7 @@ take are given back as empty ones: a statement keeps the line number that the no
 from __future__ import annotations
 
 import ast
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -99,6 +100,13 @@ class SplitCell:
     magics: tuple[LineMagic, ...]
     cell_magics: tuple[LineMagic, ...]
     opaque: bool = False
+
+
+def kernel_notebook() -> Path | None:
+    """Return the saved file of this kernel's notebook; None where the server does not say which it is."""
+    # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
+    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
+    return path if path.suffix == ".ipynb" and os.path.isfile(path) else None
 
 
 def read_notebook(path: Path | str) -> Notebook:

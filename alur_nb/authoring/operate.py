@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.fingerprint import fingerprint
+from alur_nb.authoring.notebook import kernel_notebook
 from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural, suggest
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
@@ -241,9 +241,8 @@ def find_notebook(settings: Settings, notebook: str | Path | None = None) -> Pat
                 fix="Give the path of a saved .ipynb file.",
             )
         return path
-    # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
-    session = Path(os.environ.get("JPY_SESSION_NAME", ""))
-    if session.suffix == ".ipynb" and session.is_file():
+    session = kernel_notebook()
+    if session is not None:
         return session.resolve()
     found = project_notebooks(settings)
     if len(found) == 1:

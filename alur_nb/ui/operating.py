@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
+from alur_nb.authoring.notebook import kernel_notebook
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
@@ -29,7 +30,7 @@ from alur_nb.ui.arguments import (
 from alur_nb.ui.cards import publish
 from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
-from alur_nb.ui.saved import saved_notebook, unsaved
+from alur_nb.ui.saved import unsaved
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background
 
@@ -239,7 +240,7 @@ def alur(session: Session, line: str, body: str | None) -> Glance | Help:
         return Help(f"Whole tracebacks are {'on' if session.is_debugging else 'off'}.")
     if options.topic == "help":
         return help_page()
-    notes = unsaved(session.project, session.ran, saved_notebook())
+    notes = unsaved(session.project, session.ran, kernel_notebook())
     return glance(session.project, memory=session.memory, notes=notes)
 
 

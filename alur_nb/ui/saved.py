@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,13 +16,6 @@ TEXT = "text:"
 def text_id(source: str) -> str:
     """Return the id of a cell that the front end sends without one."""
     return TEXT + hashlib.sha256(source.encode()).hexdigest()
-
-
-def saved_notebook() -> Path | None:
-    """Return the saved file of this kernel's notebook; None where the server does not say which it is."""
-    # Jupyter Server tells a kernel which notebook it was started for (jupyter_server, sessions).
-    path = Path(os.environ.get("JPY_SESSION_NAME", ""))
-    return path if path.suffix == ".ipynb" and path.is_file() else None
 
 
 def unsaved(project: Project, ran: Mapping[str, str], notebook: Path | None) -> tuple[str, ...]:
