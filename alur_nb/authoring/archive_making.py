@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,11 +32,18 @@ def make(archive: Archive) -> bool:
     """Make the archive unless another process does so already; whether it is there now. Why not is noted beside it."""
     with class_archive.alone(archive) as is_alone:
         if is_alone and archive.is_worth_making:
+            _clear(archive.path.parent)
             try:
                 _make(archive)
             except (AlurError, OSError, subprocess.SubprocessError) as error:
                 archive.refuse(f"it could not be made: {error}")
     return archive.is_good
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a process left that was killed while it made one: nobody else makes one now."""
+    for left in folder.glob("making-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _make(archive: Archive) -> None:
@@ -88,4 +96,7 @@ def _end(spark: SparkSession) -> None:
 
 
 if __name__ == "__main__":
+    os.nice(
+        19
+    )  # here, for code of Python's between fork and exec is not safe in a process with threads (subprocess)
     sys.exit(not make(Archive(Path(sys.argv[1]))))

@@ -179,7 +179,6 @@ def make_in_background(archive: Archive) -> None:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            preexec_fn=lambda: os.nice(19),
         )
     except OSError as error:
         log.info("The archive of Spark's classes is not made: %s", error)

@@ -1,6 +1,6 @@
 """A contract with evidence, inferred from the heads of a few landing files; nothing is written and no table is read.
 
-CSV and JSON lines are looked at without Spark.
+CSV and JSON lines are looked at without Spark, unless they are packed as Zstandard.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from alur_nb.authoring.infer_parquet import choose_parquet_column, gathered, rea
 from alur_nb.authoring.infer_types import quoted
 from alur_nb.authoring.infer_values import accepted_by
 from alur_nb.authoring.sample import spread
+from alur_nb.runtime import zstd
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.errors import SourceError, plural
 from alur_nb.runtime.files import Files, LocalFiles, SourceFile
@@ -47,6 +48,11 @@ class Found:
     """Whether there are more, which were not listed."""
     format: FileFormat
 
+    @property
+    def needs_spark(self) -> bool:
+        """Whether Spark is started to read them: Parquet and Zstandard are read by what it carries."""
+        return self.format == "parquet" or any(file.path.endswith(zstd.SUFFIXES) for file in self.files)
+
 
 def landing_files(root: Path | None = None) -> tuple[Files, str]:
     """Return the landing files of the local environment, and the folder where relative patterns start."""
@@ -57,7 +63,7 @@ def landing_files(root: Path | None = None) -> tuple[Files, str]:
 
 
 def list_files(request: Request, files: Files, landing: str) -> Found:
-    """List the files that match; `landing` names their folder in errors. Parquet among them needs Spark to be read.
+    """List the files that match; `landing` names their folder in errors.
 
     Raises SourceError where none matches.
     """

@@ -24,7 +24,7 @@ def write_cell(request: Request, columns: Sequence[ColumnEvidence], *, python: b
     fields = {column.name: _sourced(column) for column in columns if column.wanted is not None}
     comments = {column.name: column.doubts for column in columns}
     source = _class(request, fields, comments)
-    body = None if python else _column_body(fields, comments)
+    body = None if python or request.class_name else _column_body(fields, comments)
     if body is None:
         return f"%%alur_table {request.name}\n{source}"
     return f"{_line(request)}\n{body}"
@@ -66,6 +66,7 @@ def _class(request: Request, fields: Mapping[str, Call], comments: Mapping[str, 
         partition_by=request.partition_by,
         format=request.format,
         description=request.description,
+        class_name=request.class_name,
     )
     for name, doubts in comments.items():
         if name in fields and doubts:

@@ -70,12 +70,26 @@ def evidence(
             why = "a column without a name: the files are read without it (--extra-columns ignore)"
             found.append(_left_out(name, header, one, of_files, why))
             continue
+        if not is_text(header):
+            why = "a name with half of a character: the files are read without it (--extra-columns ignore)"
+            header = header.encode(errors="backslashreplace").decode()
+            found.append(_left_out(name, header, one, of_files, why))
+            continue
         choice = chosen(name, one)
         if isinstance(choice, str):
             found.append(_left_out(name, header, one, of_files, choice))
         else:
             found.append(_column(name, one, of_files, choice))
     return tuple(found)
+
+
+def is_text(text: str) -> bool:
+    """Whether UTF-8 can write the text: JSON can have half of a character (a lone surrogate)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _left_out(name: str, header: str, one: Gathered, of_files: int, why: str) -> ColumnEvidence:
@@ -120,13 +134,14 @@ def _hashable(value: object) -> object:
     return value if isinstance(value, str) else repr(value)
 
 
-def misfit_text(choice: Choice, total: int) -> str:
-    """Say how many of the values the type would reject, and which."""
+def misfit_text(choice: Choice, total: int | None) -> str:
+    """Say how many of the values the type would reject, and which; without a total they are values inside of them."""
     ranked = sorted(choice.misfits.items(), key=lambda item: (-item[1], item[0]))
     shown = ", ".join(quoted(text) for text, _ in ranked[:_SHOWN_MISFITS])
     more = f" and {len(ranked) - _SHOWN_MISFITS:,} more" if len(ranked) > _SHOWN_MISFITS else ""
     count = sum(choice.misfits.values())
-    return f"{count:,} of {total:,} would be rejected as {choice.wanted.ddl}: {shown}{more}"
+    which = f"{count:,} inside of it" if total is None else f"{count:,} of {total:,}"
+    return f"{which} would be rejected as {choice.wanted.ddl}: {shown}{more}"
 
 
 def choose_text_column(name: str, one: Gathered, null_value: str) -> Choice:

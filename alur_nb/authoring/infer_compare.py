@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from alur_nb.authoring.infer_cell import write_cell
 from alur_nb.authoring.infer_facts import ColumnEvidence, Inference, Request, State
+from alur_nb.authoring.parse import class_name_for
 from alur_nb.runtime.contract import METADATA
 from alur_nb.runtime.tables import Table, normalized
-from alur_nb.runtime.types import Field
+from alur_nb.runtime.types import ArrayField, Field, MapField, StructField
 
 
 def beside_text(found: Inference, before: str, state: State, name: str) -> Inference:
@@ -21,8 +22,8 @@ def beside_text(found: Inference, before: str, state: State, name: str) -> Infer
 def beside_table(found: Inference, request: Request, table: Table) -> Inference:
     """Return the inference with its difference from a declared table.
 
-    What a sample cannot know stays as it is declared: descriptions, names, the order of columns, and that a column
-    may be null.
+    What a sample cannot know stays as it is declared: descriptions, names, that of the class too, the order of
+    columns, and that a column may be null.
     """
     declared = tuple(
         ColumnEvidence(name, one.source or name, one, 0, 0, 0) for name, one in table.columns.items()
@@ -71,6 +72,7 @@ def _as_declared(request: Request, table: Table, columns: Sequence[ColumnEvidenc
         partition_by=request.partition_by or partitions or None,
         format=request.format or (table.format if table.format != usual else None),
         description=request.description or table.description or None,
+        class_name="" if table.class_name == class_name_for(table.name, table.layer) else table.class_name,
     )
 
 
@@ -90,9 +92,31 @@ def _merged(columns: Sequence[ColumnEvidence], table: Table) -> tuple[ColumnEvid
 
 
 def _kept(inferred: Field, declared: Field) -> Field:
-    return replace(
-        inferred,
-        nullable=inferred.nullable or declared.nullable,
-        description=declared.description,
-        source=declared.source,
-    )
+    return replace(_told(inferred, declared), nullable=inferred.nullable or declared.nullable)
+
+
+def _inside(inferred: Field, declared: Field) -> Field:
+    # Whether what stands in lists and objects is ever null is not looked at.
+    return replace(_told(inferred, declared), nullable=declared.nullable)
+
+
+def _told(inferred: Field, declared: Field) -> Field:
+    """Return the inferred field with what only the declaration can say, of what is inside of it, too."""
+    if isinstance(inferred, StructField) and isinstance(declared, StructField):
+        inferred = replace(inferred, fields=_members(inferred.fields, declared.fields))
+    elif isinstance(inferred, ArrayField) and isinstance(declared, ArrayField):
+        inferred = replace(inferred, element=_inside(inferred.element, declared.element))
+    elif isinstance(inferred, MapField) and isinstance(declared, MapField):
+        inferred = replace(inferred, value=_inside(inferred.value, declared.value))
+    return replace(inferred, description=declared.description, source=declared.source)
+
+
+def _members(inferred: Mapping[str, Field], declared: Mapping[str, Field]) -> dict[str, Field]:
+    """Return the inferred members under their declared names and in the declared order, new ones behind."""
+    left = {normalized(one.source or name): (name, one) for name, one in inferred.items()}
+    kept: dict[str, Field] = {}
+    for name, one in declared.items():
+        found = left.pop(normalized(one.source or name), None)
+        if found is not None:
+            kept[name] = _inside(found[1], one)
+    return kept | dict(left.values())

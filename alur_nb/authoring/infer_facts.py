@@ -29,6 +29,8 @@ class Request:
     """Spark's CSV options."""
     typed: str = ""
     """The pattern as it is typed, where it has a notebook's `{name}`."""
+    class_name: str = ""
+    """Of a table that is declared by a class of its own name; such a cell is a class."""
 
 
 @dataclass(frozen=True, slots=True)

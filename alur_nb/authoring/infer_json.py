@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from alur_nb.authoring.infer_columns import Gathered, misfit_text
+from alur_nb.authoring.infer_columns import Gathered, is_text, misfit_text
 from alur_nb.authoring.infer_types import Choice, choose_day, choose_number
 from alur_nb.authoring.infer_values import BLANKS, accepted_by
-from alur_nb.runtime.jsonl_rules import Misfit, as_json, convert_plain, kind_of
+from alur_nb.runtime.jsonl_rules import Misfit, as_json, kind_of
 from alur_nb.runtime.tables import normalized
 from alur_nb.runtime.types import (
     ArrayField,
@@ -26,17 +26,34 @@ from alur_nb.runtime.types import (
 
 _MOST_MEMBERS = 50
 """Objects with more keys than that are taken for maps."""
+_DEEPEST = 50
 
 
 def choose_json_column(name: str, one: Gathered) -> Choice | str:
     """Choose the type of a key's values, none of them null; a text says why no type holds them."""
+    if any(map(_is_too_deep, one.values)):
+        return f"nested more than {_DEEPEST} deep: the files are read without it (--extra-columns ignore)"
     choice = _choose(name, one.values)
     if not isinstance(choice, str) and isinstance(choice.wanted, (DateField, TimestampField)):
         # To days and moments a blank text is null.
         one.values = [value for value in one.values if str(value).strip(BLANKS)]
     if isinstance(choice, str) or not choice.misfits:
         return choice
-    return replace(choice, doubts=(misfit_text(choice, len(one.values)), *choice.doubts))
+    # Of lists and objects it is the values inside that misfit: more of them than there are rows, maybe.
+    is_plain = not isinstance(choice.wanted, (ArrayField, MapField, StructField))
+    said = misfit_text(choice, len(one.values) if is_plain else None)
+    return replace(choice, doubts=(said, *choice.doubts))
+
+
+def _is_too_deep(value: object) -> bool:
+    """Whether lists and objects stand in one another deeper than this looks: a hostile record has thousands."""
+    level = [value]
+    for _ in range(_DEEPEST + 1):
+        nested = [one for one in level if isinstance(one, (list, dict))]
+        if not nested:
+            return False
+        level = [item for one in nested for item in (one.values() if isinstance(one, dict) else one)]
+    return True
 
 
 def _choose(name: str, values: Sequence[object]) -> Choice | str:
@@ -94,20 +111,22 @@ def _texts(values: Sequence[object]) -> Choice:
     if choice is not None and not isinstance(choice.wanted, StringField):
         return choice
     doubts = choice.doubts if choice is not None else ()
-    broken = {_json(text): count for text, count in texts.items() if not _is_text(text)}
+    broken = {_json(text): count for text, count in texts.items() if not is_text(text)}
     return Choice(StringField(), broken, doubts=doubts)
 
 
-def _is_text(text: str) -> bool:
-    try:
-        convert_plain(StringField(), text)
-    except Misfit:
-        return False
-    return True
+def _choose_inside(name: str, values: Sequence[object]) -> Choice | str:
+    """Choose a type for what stands in lists and objects, where the readers take no `format=`."""
+    choice = _choose(name, values)
+    pattern = None if isinstance(choice, str) else getattr(choice.wanted, "format", None)
+    if isinstance(choice, str) or pattern is None:
+        return choice
+    said = f"{pattern} would need format=, which only a column of its own has: taken for text"
+    return Choice(StringField(), doubts=(said,))
 
 
 def _lists(name: str, found: Sequence[object]) -> Choice | str:
-    element = _choose(name, [item for item in found if item is not None])
+    element = _choose_inside(name, [item for item in found if item is not None])
     if isinstance(element, str):
         return element
     return replace(element, wanted=ArrayField(element.wanted))
@@ -120,7 +139,7 @@ def _objects(name: str, found: Sequence[Mapping[str, object]]) -> Choice | str:
     is_struct = 0 < len(names) == len(keys) <= _MOST_MEMBERS and all(map(_is_member, names))
     if not is_struct:
         return _map(name, found, keys)
-    choices = {key: _choose(members[key], list(_present(found, key))) for key in keys}
+    choices = {key: _choose_inside(members[key], list(_present(found, key))) for key in keys}
     fields: dict[str, Field] = {}
     misfits: dict[str, int] = {}
     doubts: list[str] = []
@@ -142,7 +161,7 @@ def _present(found: Iterable[Mapping[str, object]], key: str) -> Iterable[object
 
 
 def _map(name: str, found: Sequence[Mapping[str, object]], keys: Sequence[str]) -> Choice | str:
-    choice = _choose(name, [item for value in found for item in value.values() if item is not None])
+    choice = _choose_inside(name, [item for value in found for item in value.values() if item is not None])
     if isinstance(choice, str):
         return choice
     if choice.misfits and not _only_slips(choice, found):

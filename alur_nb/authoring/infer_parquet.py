@@ -18,7 +18,7 @@ from alur_nb.runtime.tables import normalized
 from alur_nb.runtime.types import Field
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
 
 FETCHED_BYTES = 64 << 20
 """A file on S3 is copied for the laptop's Spark, if it is not larger than that."""
@@ -31,7 +31,8 @@ class Footer:
     path: str
     types: Mapping[str, Field | str]
     """By the file's own name; a text is a type that no field holds."""
-    rows: Sequence[Sequence[object]]
+    rows: Sequence[Sequence[str | None]]
+    """As texts: of those that are equal the values are, too."""
     records: int
 
 
@@ -63,9 +64,26 @@ def _read(spark: SparkSession, files: Files, file: SourceFile, copy: Path, max_r
         )
     schema = StructType.fromJson(json.loads(look.spark_schema))
     types = {one.name: field_of(one.dataType) or one.dataType.simpleString() for one in schema.fields}
-    frame = spark.read.schema(schema).parquet(literal_uri(here.uri))
-    return Footer(
-        file.path, types, [tuple(row) for row in frame.limit(max_rows).collect()], look.records or 0
+    frame = _as_texts(spark.read.schema(schema).parquet(literal_uri(here.uri)).limit(max_rows))
+    return Footer(file.path, types, [tuple(row) for row in frame.collect()], look.records or 0)
+
+
+def _as_texts(frame: DataFrame) -> DataFrame:
+    """Return texts that tell which values are null and which are one, all that the evidence wants of them.
+
+    Python has no year above 9999, which a file may hold, and a binary may be of any size.
+    """
+    from pyspark.sql import functions as F
+    from pyspark.sql.types import BinaryType
+
+    named = frame.toDF(*(f"c{number}" for number in range(len(frame.columns))))
+    return named.select(
+        *(
+            F.when(F.col(one.name).isNotNull(), F.xxhash64(one.name)).cast("string").alias(one.name)
+            if isinstance(one.dataType, BinaryType)
+            else F.col(one.name).cast("string")
+            for one in named.schema.fields
+        )
     )
 
 

@@ -116,12 +116,16 @@ def _follow_up(archive: Archive, java: JavaHome) -> None:
 def _is_taken(archive: Archive, java: JavaHome) -> bool:
     """Whether Java takes the archive with the class path that the driver has."""
     from py4j.protocol import Py4JError
+    from pyspark import SparkContext
 
+    context = SparkContext._active_spark_context
+    if context is None:  # ended since; asking for a session would start it again
+        return True
     try:
-        virtual_machine: Any = get_spark_session()._jvm
+        virtual_machine: Any = context._jvm
         class_path = virtual_machine.java.lang.System.getProperty("java.class.path")
         return class_archive.fits(java, archive.path, class_path)
-    except (Py4JError, AlurError, OSError, subprocess.SubprocessError) as error:
+    except (Py4JError, OSError, subprocess.SubprocessError) as error:
         log.info("It is not known whether Java takes the archive of Spark's classes: %s", error)
         return True
 

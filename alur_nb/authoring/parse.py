@@ -115,15 +115,16 @@ def table_class_to_python(
     partition_by: str | None = None,
     format: str | None = None,
     description: str | None = None,
+    class_name: str = "",
 ) -> str:
-    """Write columns as a table class with `Meta.name`.
+    """Write columns as a table class with `Meta.name`, its own name after that where none is given.
 
     Raises NotebookError for a name, a key or a partition that cannot be.
     """
     _check_table_name(name)
     columns = {column.name: column for column in declared}
     base = layer.capitalize()
-    class_name = "".join(part[:1].upper() + part[1:] for part in name.split("_")) + base
+    class_name = class_name or class_name_for(name, layer)
     meta: dict[str, Expression] = {"name": name}
     lines = [f"import {PACKAGE}", "", "", f"class {class_name}({PACKAGE}.{base}Table):"]
     if description and _is_plain(description):
@@ -134,6 +135,11 @@ def table_class_to_python(
     meta |= _meta(columns, primary_key, partition_by, format)
     lines += ["", "    class Meta:", *(_assignment(key, value, 2) for key, value in meta.items())]
     return "\n".join(lines) + "\n"
+
+
+def class_name_for(name: str, layer: str) -> str:
+    """Return the name of the class that a cell without Python declares: `OrdersBronze`."""
+    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + layer.capitalize()
 
 
 def _meta(

@@ -75,7 +75,7 @@ class LocalFiles(Files):
         """Match `*`, `?`, `[..]`, `{a,b}` and `**`; hidden files (`.x`, `_x`) are never matched."""
         fixed, wild = split_pattern(pattern)
         folder = Path(os.path.normpath(self.landing / fixed))
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # which raises nothing for a name that is too long
             raise SourceError(
                 f"The folder {folder} does not exist, so `{pattern}` matches nothing.",
                 fix=f"Create it, or correct the pattern; relative patterns start at {self.landing}.",
@@ -166,7 +166,14 @@ def _walk(folder: str) -> Iterator[str]:
     for entry in entries:
         if is_hidden(entry.name):
             continue
-        if entry.is_dir():
+        try:
+            is_folder, is_file = entry.is_dir(), entry.is_file()
+        except OSError as error:  # a link that leads to itself, or back to a folder above it
+            raise SourceError(
+                f"{os.path.realpath(folder)}/{entry.name} cannot be looked at: {error.strerror}.",
+                fix="Remove the link that leads back, or name a folder without it.",
+            ) from error
+        if is_folder:
             yield from _walk(entry.path)
-        elif entry.is_file():
+        elif is_file:
             yield entry.path

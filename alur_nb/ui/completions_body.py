@@ -6,7 +6,7 @@ A body under the cursor is seldom whole, so it is looked at with patterns that t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, rejects_of
@@ -19,6 +19,7 @@ _OPAQUE = re.compile(
     re.DOTALL,
 )
 _OPENING = {"<": ">", "(": ")"}
+_WORDS_AND_MARKS = re.compile(r"\w+|[<>(),\n]")
 
 KEYWORDS = (
     *(
@@ -142,16 +143,19 @@ class _Open:
 
 def _open_at_end(text: str) -> _Open:
     start, brackets = 0, []
-    for index, mark in enumerate(text):
+    word, word_end = "", 0
+    for found in _WORDS_AND_MARKS.finditer(text):
+        mark, index = found[0], found.start()
         if mark in _OPENING:
-            word = re.search(r"\w*$", text[start:index])
-            brackets.append((word[0].lower() if word else "", index + 1))
-        elif mark in _OPENING.values() and brackets:
-            brackets.pop()
+            brackets.append((word.lower() if word_end == index else "", index + 1))
+        elif mark in _OPENING.values():
+            del brackets[-1:]
         elif mark == "," and brackets:
             brackets[-1] = (brackets[-1][0], index + 1)
-        elif mark in ",\n" and not brackets:
-            start = index + 1
+        elif mark in ",\n":
+            start = start if brackets else index + 1
+        else:
+            word, word_end = mark, found.end()
     return _Open(start, tuple(brackets))
 
 
@@ -189,12 +193,24 @@ def _after_type(said: str, typed: str) -> Offers:
 
 def written_columns(body: str) -> dict[str, str]:
     """Return the columns of a column body, as far as it is written, each with the first word of its type."""
-    found: dict[str, str] = {}
-    text, start = masked(body), 0
-    ends = [index for index, mark in enumerate(text) if mark in ",\n"]
-    for end in [*ends, len(text)]:
-        if not _open_at_end(text[start:end]).brackets:
-            if column := re.match(r"\s*`?(\w+)`?(?:\s*:\s*|\s+)(\w+)", text[start:end]):
-                found[column[1]] = column[2].lower()
-            start = end + 1
-    return found
+    return {
+        column[1]: column[2].lower()
+        for part in _parts(masked(body))
+        if (column := re.match(r"\s*`?(\w+)`?(?:\s*:\s*|\s+)(\w+)", part))
+    }
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut a column body at the commas and line ends that are in no bracket; what follows an open one is no part."""
+    start = depth = 0
+    for found in re.finditer(r"[<>(),\n]", text):
+        mark = found[0]
+        if mark in _OPENING:
+            depth += 1
+        elif mark in _OPENING.values():
+            depth = max(depth - 1, 0)
+        elif depth == 0:
+            yield text[start : found.start()]
+            start = found.end()
+    if depth == 0:
+        yield text[start:]

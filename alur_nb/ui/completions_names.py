@@ -125,9 +125,16 @@ def path_offers(root: Path, typed: str, suffix: str | None = None) -> Offers:
 def _listed(folder: Path) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return [f"{one.name}/" if one.is_dir() else one.name for one in islice(entries, MAX_LISTED)]
+            return [f"{one.name}/" if _is_folder(one) else one.name for one in islice(entries, MAX_LISTED)]
     except (OSError, ValueError):  # no such folder; a null character in its name
         return []
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _patterns(known: Known) -> Iterator[str]:

@@ -255,12 +255,18 @@ class TableForm(OpenForm):
             files, folder = landing_files()
             self._take(infer(request, files, list_files(request, files, folder)))
         except AlurError as error:
-            with self.lock:
-                self.told, self.evidence = str(error), None
-                self.refresh()
+            self._tell(str(error))
+        # Whatever it is, the form says it: of a thread it would be a traceback in some cell.
+        except Exception as error:  # noqa: BLE001 - told, and nothing else depends on it
+            self._tell(f"The look ended with {type(error).__name__}: {error}")
         finally:
             with self.lock:
                 self.look.disabled, self.look.description = False, "Look"
+
+    def _tell(self, text: str) -> None:
+        with self.lock:
+            self.told, self.evidence = text, None
+            self.refresh()
 
     def _take(self, found: Inference) -> None:
         """Fill in the columns, and show the evidence below the cell."""

@@ -74,14 +74,14 @@ def _name_for(pattern: str) -> str:
 
 
 def inferred(session: Session, request: Request) -> Inference:
-    """Look at the files: Parquet by Spark in the background, what is text at once; an interrupt ends either."""
+    """Look at the files: what needs Spark in the background, all else at once; an interrupt ends either."""
     from alur_nb.authoring.infer import infer, landing_files, list_files
 
     title = f"inference of {request.name}"
     try:
         files, folder = landing_files()
         found = list_files(request, files, folder)
-        if found.format != "parquet":
+        if not found.needs_spark:
             return infer(request, files, found)
     except KeyboardInterrupt as interrupt:
         render_as(interrupt, [f"cancelled: {title}"])
@@ -105,7 +105,7 @@ def _written(session: Session, name: str, found: Inference) -> Inference:
         return replace(found, state="written before")
     if before is not None:
         return beside_text(found, before, "differs", "the cell that was written")
-    saved = _saved_cell(session, name)
+    saved = _saved_cell(session, found.table)
     if saved is not None:
         return beside_text(found, saved, "saved", "the cell in the saved notebook")
     if not session.takes_cells:
@@ -120,8 +120,8 @@ def _key(session: Session, name: str) -> tuple[str, str]:
     return (origin.cell_id or "" if origin else "", name)
 
 
-def _saved_cell(session: Session, name: str) -> str | None:
-    """Return the cell of the saved notebook that declares the table: after a restart the kernel knows of none.
+def _saved_cell(session: Session, table: str) -> str | None:
+    """Return the cell of the saved notebook that declares `layer.name`: after a restart the kernel knows of none.
 
     None where no notebook can be read: it was not saved yet, or it is not clear which one is meant.
     """
@@ -132,5 +132,13 @@ def _saved_cell(session: Session, name: str) -> str | None:
         notebook = read_notebook(find_notebook(load_settings(), cell_ids=session.cell_ids))
     except AlurError:
         return None
+    layer, _, name = table.partition(".")
     begins = re.compile(rf"%%alur_table\s+{re.escape(name)}(\s|$)(?!.*--from)")
-    return next((cell.source for cell in notebook.code if begins.match(cell.source)), None)
+    sources = (cell.source for cell in notebook.code if begins.match(cell.source))
+    return next((source for source in sources if _layer_of(source) == layer), None)
+
+
+def _layer_of(cell: str) -> str:
+    """Return the layer that a cell of one table says, by its option or by what its class inherits."""
+    said = re.search(r"--layer[\s=]+\W?(\w+)|\b(Bronze|Silver|Gold)Table\b", cell)
+    return (said[1] or said[2]).lower() if said else "bronze"

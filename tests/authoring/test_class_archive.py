@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+from pyspark import SparkContext
 
-from alur_nb.authoring import class_archive, local_spark
+from alur_nb.authoring import archive_making, class_archive, local_spark
 from alur_nb.authoring.class_archive import Archive, archive_for, cache_folder
 from alur_nb.runtime.context import JavaHome
 from alur_nb.runtime.settings import Settings
@@ -272,7 +273,7 @@ def test_the_waiting_text_tells_the_last_starts_seconds(
 
 SESSION = """
 import sys
-from alur_nb.authoring import class_archive, local_spark
+from alur_nb.authoring import archive_making, class_archive, local_spark
 begun = []
 class_archive.make_in_background = begun.append
 local_spark._in_thread = lambda work: None
@@ -343,3 +344,26 @@ def test_a_real_java_uses_the_archive_and_starts_without_a_broken_one(cache: Pat
     archive.failure.unlink()
     path.write_bytes(b"no archive at all")
     assert printed(SESSION, tmp_path) == ["3", "False", "False", "False", "1", name]
+
+
+def test_what_a_killed_making_left_is_cleared_away(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cache / "making-1").mkdir()
+    (cache / "making-1" / "made.jsa").write_bytes(b"half")
+    archive = Archive(cache / "spark-1.jsa")
+    monkeypatch.setattr(archive_making, "_make", made)
+    assert archive_making.make(archive)
+    assert not (cache / "making-1").exists()
+    assert (cache / "making.lock").exists()
+
+
+def test_a_session_that_has_ended_is_not_started_again_to_be_asked(
+    cache: Path, java: JavaHome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started() -> None:
+        raise AssertionError("Spark was started")
+
+    monkeypatch.setattr(local_spark, "get_spark_session", started)
+    monkeypatch.setattr(SparkContext, "_active_spark_context", None)
+    archive = made(Archive(cache / "spark-1.jsa"))
+    local_spark._follow_up(archive, java)
+    assert archive.is_good

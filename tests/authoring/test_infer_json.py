@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,11 @@ import pytest
 from alur_nb.authoring.infer_columns import Gathered
 from alur_nb.authoring.infer_json import choose_json_column
 from alur_nb.authoring.infer_types import Choice
+from alur_nb.runtime.jsonl import bind_keys
 from alur_nb.runtime.jsonl_values import RecordRules
+from alur_nb.runtime.workspace import Workspace
+from tests.authoring.inferred import columns, declared, inferred, types
+from tests.conftest import Land
 
 
 def chosen(*texts: str, name: str = "x") -> Choice | str:
@@ -50,6 +55,9 @@ def kind(*texts: str, name: str = "x") -> str:
         (['{"a": 1, "B c": "x"}', '{"a": null}'], "struct<a:int,b_c:string>"),
         (['{"a": {"b": [1.5]}}'], "struct<a:struct<b:array<double>>>"),
         (["{}"], "map<string,string>"),
+        (['{"a": "2024-01-31", "b": "31.01.2024"}'], "struct<a:date,b:string>"),
+        (['["31.01.2024"]'], "array<string>"),
+        (['{"1": "31.01.2024"}'], "map<string,string>"),
         (['{"1": 1, "2": 2}'], "map<string,int>"),
         (['{"a": 1, "A": 2}'], "map<string,int>"),
     ],
@@ -92,3 +100,38 @@ def test_what_no_type_holds_is_left_out_with_the_reason() -> None:
     assert "--extra-columns ignore" in choice
     assert chosen('[{"1": 1, "2": "x"}]') == choice
     assert chosen('{"a": {"1": 1, "2": "x"}}') == f"a: {choice}"
+
+
+def test_values_inside_of_lists_are_not_counted_among_the_rows() -> None:
+    choice = chosen('[1, 2, "x", "y", "z"]', "[1, 2, 3, 4]")
+    assert isinstance(choice, Choice)
+    assert choice.doubts[0] == '3 inside of it would be rejected as array<int>: `"x"`, `"y"`, `"z"`'
+
+
+@pytest.mark.parametrize(("depth", "is_held"), [(50, True), (51, False), (900, False)])
+def test_what_is_nested_too_deeply_is_left_out(depth: int, is_held: bool) -> None:
+    assert isinstance(chosen("[" * depth + "]" * depth), Choice) == is_held
+    assert isinstance(chosen('{"a":' * (depth - 1) + "{}" + "}" * (depth - 1)), Choice) == is_held
+
+
+def test_a_key_with_half_of_a_character_is_left_out(workspace: Workspace, land: Land) -> None:
+    land("halves.jsonl", '{"a\\ud800": 1, "b": 1, "c": "\\udc00"}\n')
+    found = inferred(workspace, "halves.jsonl")
+    assert {name: one.type_text for name, one in columns(found).items()} == {
+        "a": "left out",
+        "b": "int not null",
+        "c": "string",
+    }
+    assert b"spelled `a\\ud800`" in str(found).encode()
+    assert json.dumps(found.to_dict(), ensure_ascii=False).encode()
+
+
+def test_a_pattern_inside_of_an_object_is_named(workspace: Workspace, land: Land) -> None:
+    land("days.jsonl", '{"a": {"d": "31.01.2024"}, "b": "31.01.2024"}\n')
+    found = inferred(workspace, "days.jsonl")
+    assert types(found) == {"a": "struct<d:string> not null", "b": 'date not null format="dd.MM.yyyy"'}
+    assert columns(found)["a"].doubts == (
+        "d: dd.MM.yyyy would need format=, which only a column of its own has: taken for text",
+    )
+    # What reads the keys refuses a contract that it cannot keep.
+    assert bind_keys(("a", "b"), declared(found.cell)).columns == ("a", "b")

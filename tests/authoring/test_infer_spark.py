@@ -176,3 +176,23 @@ def test_parquet_says_its_types_itself(workspace: Workspace, land: Land, spark: 
     (data / "z.parquet").write_bytes(b"none")
     with pytest.raises(SourceError, match="is not Parquet"):
         inferred(workspace, "orders/z.parquet")
+
+
+def test_parquet_may_hold_what_python_cannot(workspace: Workspace, spark: Any) -> None:
+    """A year above 9999, at top level and inside; a name with a point; equal binaries."""
+    data = workspace.settings.root / "data" / "late"
+    late = "timestamp_seconds(400000000000 + id)"
+    spark.sql(
+        f"select id as `a.b`, {late} as at, named_struct('t', {late}) as inside, unhex('ff') as same, "
+        "if(id = 1, null, unhex('00')) as some, map(id, 'x') as pairs from range(3)"
+    ).coalesce(1).write.parquet(str(data))
+    found = inferred(workspace, "late/*.parquet")
+    assert {one.name: (one.empty, one.distinct) for one in found.columns} == {
+        "a_b": (0, 3),
+        "at": (0, 3),
+        "inside": (0, 3),
+        "same": (0, 1),
+        "some": (1, 1),
+        "pairs": (0, 3),
+    }
+    assert found.keys == ("a_b",)

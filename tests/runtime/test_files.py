@@ -186,3 +186,17 @@ def test_a_file_that_was_replaced_by_its_like_has_another_pin(tmp_path: Path) ->
 def test_an_etag_tells_the_content_where_it_is_an_md5(version: str, known: bool) -> None:
     assert content_of(version, None) == ((version,) if known else ())
     assert content_of(version, "hash") == (("hash", version) if known else ("hash",))
+
+
+@pytest.mark.parametrize("target", ["loop", "."])
+def test_a_link_that_leads_back_is_told(tmp_path: Path, target: str) -> None:
+    (tmp_path / "1.csv").write_text("id\n")
+    (tmp_path / "loop").symlink_to(target)
+    with pytest.raises(SourceError, match="Too many levels of symbolic links") as caught:
+        list(LocalFiles(tmp_path).scan("**/*.csv"))
+    assert caught.value.message.startswith(f"{tmp_path}/loop cannot be looked at")
+
+
+def test_a_folder_whose_name_is_too_long_does_not_exist(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="does not exist"):
+        list(LocalFiles(tmp_path).scan(f"{'a' * 300}/*.csv"))

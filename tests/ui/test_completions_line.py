@@ -154,3 +154,9 @@ def test_zones_come_with_or_without_the_systems_own(zones: bool, monkeypatch: py
 def test_finished_words_are_cut_as_a_shell_cuts_them(words: list[str]) -> None:
     cuts = cut(shlex.join(words) + " ")
     assert [one.value for one in cuts] == [*words, ""]
+
+
+def test_a_link_that_leads_to_itself_hides_no_other_name(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("id\n")
+    (tmp_path / "loop").symlink_to("loop")
+    assert [one.text for one in completions_names.path_offers(tmp_path, "").offers] == ["1.csv", "loop"]

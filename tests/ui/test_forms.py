@@ -124,6 +124,23 @@ def test_looking_fills_in_the_columns_and_shows_the_evidence(
     assert "Did you mean `orders/*.csv`" in stands(notebook)
 
 
+def test_a_look_that_fails_says_so_in_the_form(
+    notebook: Notebook, opened: list[OpenForm], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*arguments: object) -> None:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr("alur_nb.authoring.infer.list_files", gone)
+    notebook.ok("%alur_table orders --new --from 'orders/*.csv'", "form")
+    form = opened[0]
+    assert isinstance(form, TableForm)
+    form.look.click()
+    assert form.thread is not None
+    form.thread.join(20)
+    assert stands(notebook).endswith("The look ended with OSError: the disk is gone")
+    assert (form.look.disabled, form.look.description) == (False, "Look")
+
+
 def test_each_kind_of_pipeline_asks_for_what_it_needs(notebook: Notebook, opened: list[OpenForm]) -> None:
     notebook.ok("%%alur_table orders\nid int", "orders")
     notebook.ok("%alur_pipeline --new", "form")

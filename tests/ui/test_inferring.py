@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import pytest
 from pyspark.sql import SparkSession
@@ -11,6 +12,7 @@ from alur_nb.authoring.infer_facts import Inference
 from alur_nb.runtime.errors import NotebookError, SourceError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
+from alur_nb.ui import inferring
 from alur_nb.ui.cards import to_html, to_text
 from tests.conftest import Land
 from tests.ui.conftest import Notebook
@@ -89,6 +91,45 @@ def test_a_declared_table_is_compared_and_keeps_what_a_sample_cannot_know(shop: 
     assert found.cell.index("amount") < found.cell.index("id     int")
 
 
+CLASS = """%%alur_table orders
+import alur_nb
+
+
+class Sales(alur_nb.BronzeTable):
+    address = alur_nb.StructField(
+        {
+            "street": alur_nb.StringField(description="with its number"),
+            "post_code": alur_nb.StringField(nullable=False, source="zip"),
+        },
+    )
+    lines = alur_nb.ArrayField(
+        alur_nb.StructField({"sku": alur_nb.StringField(description="of the maker")}),
+    )
+    sizes = alur_nb.MapField(
+        alur_nb.StringField(),
+        alur_nb.IntegerField(description="in cm"),
+    )
+
+    class Meta:
+        name = "orders"
+"""
+
+
+def test_a_class_keeps_its_name_and_what_it_says_of_members(shop: Notebook, land: Land) -> None:
+    record = {"address": {"zip": "01", "street": "a"}, "lines": [{"sku": "a"}], "sizes": {"1": 1}}
+    land("sales.jsonl", json.dumps(record) + "\n")
+    shop.ok(CLASS, "declared")
+    same = shop.ok("%alur_table orders --from sales.jsonl", "a")
+    assert (same.difference, same.cell) == ("", CLASS)
+    land("sales.jsonl", json.dumps(record | {"address": {"zip": 1, "street": "a", "town": "b"}}) + "\n")
+    found = shop.ok("%alur_table orders --from sales.jsonl", "a")
+    assert [line.strip() for line in found.difference.splitlines()[2:] if line[0] in "+-"] == [
+        '-            "post_code": alur_nb.StringField(nullable=False, source="zip"),',
+        '+            "post_code": alur_nb.IntegerField(nullable=False, source="zip"),',
+        '+            "town": alur_nb.StringField(),',
+    ]
+
+
 def test_a_key_whose_column_is_gone_is_part_of_the_difference(shop: Notebook) -> None:
     shop.ok(
         "%%alur_table orders --primary-key gone --partition-by 'day(at)'\ngone int, at timestamp, id int",
@@ -135,6 +176,40 @@ def test_after_a_restart_the_saved_notebook_has_the_cell(
     assert (found.state, written(shop)) == ("saved", None)
     assert "-id bigint not null" in found.difference
     assert shop.ok(LINE.replace("orders ", "sales "), "0").state == "written"
+    # A table of that name in another layer is another table.
+    assert shop.ok(f"{LINE} --layer silver --primary-key id", "0").state == "written"
+
+
+@pytest.mark.parametrize(
+    ("cell", "layer"),
+    [
+        ("%%alur_table orders\nid int", "bronze"),
+        ("%%alur_table orders --layer silver\nid int", "silver"),
+        ("%%alur_table orders --layer='gold'\nid int", "gold"),
+        ("%%alur_table orders\nimport alur_nb\nclass Orders(alur_nb.SilverTable):\n    pass", "silver"),
+    ],
+)
+def test_a_saved_cell_says_its_layer(cell: str, layer: str) -> None:
+    assert inferring._layer_of(cell) == layer
+
+
+@pytest.mark.parametrize(
+    ("name", "is_in_background"), [("1.csv", False), ("1.csv.zst", True), ("1.jsonl.zstd", True)]
+)
+def test_what_starts_spark_is_read_in_the_background(
+    shop: Notebook, land: Land, monkeypatch: pytest.MonkeyPatch, name: str, is_in_background: bool
+) -> None:
+    ran_in: list[threading.Thread] = []
+
+    def noted(*arguments: object) -> Inference:
+        ran_in.append(threading.current_thread())
+        return Inference("bronze.orders", "")
+
+    monkeypatch.setattr("alur_nb.authoring.infer.infer", noted)
+    monkeypatch.setattr("alur_nb.ui.operating.in_job_group", lambda task: None)
+    land(f"packed/{name}", "")
+    shop.ok("%alur_table orders --from 'packed/*'")
+    assert (ran_in[0] is not threading.main_thread()) == is_in_background
 
 
 def test_a_batch_run_has_nobody_to_write_a_cell_for(shop: Notebook) -> None:

@@ -11,12 +11,14 @@ import pytest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
 from alur_nb.ui.cards import CARDS, LATE_CARDS
+from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.form_facts import Form
 from alur_nb.ui.help import help_page
 from tests.conftest import Land
 from tests.ui.conftest import Notebook
 from tests.ui.ledgers import note_batch
 from tests.ui.test_cards import BUNDLE, CHECK, DECLARE, GLANCE, PREVIEW, QUERY, RUN
+from tests.ui.test_export_panel_card import FACTS
 from tests.ui.test_preview_card import FULL
 
 TAKEN_WITH_WHAT_THEY_HOLD = ("style", "script", "svg")
@@ -89,6 +91,7 @@ def values(notebook: Notebook, project: Project, workspace: Workspace, land: Lan
         "Inference": lambda: notebook.ok("%alur_table seen --from 'orders/*.csv'", "d"),
         "CheckReport": lambda: CHECK,
         "Bundle": lambda: BUNDLE,
+        "ExportPanel": lambda: ExportPanel(FACTS),
         "live Glance": lambda: notebook.ok("%alur", "e"),
         "Preview of a sample": lambda: PREVIEW,
     }
