@@ -28,6 +28,7 @@ TOP = 5
 _TEXT = 100  # characters by which texts are compared
 _LABEL = 40
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEFORE, _AFTER = "before the year 1", "after the year 9999"
 _NUMBERS = ("byte", "short", "integer", "long", "float", "double", "decimal")
 _ORDERED = (*_NUMBERS, "date", "timestamp", "string", "boolean")
 
@@ -51,6 +52,8 @@ def _fetched(field: StructField) -> str:
     name, kind = quoted(field.name), field.dataType.typeName()
     if kind == "timestamp":
         return f"unix_micros({name})"  # Python would show it in the zone of this machine
+    if kind == "date":
+        return f"unix_date({name})"  # Python has no year 0 and no year 10000, and Spark has
     if kind in _ORDERED and kind != "string":
         return name
     if kind == "binary":
@@ -89,8 +92,26 @@ def _key(value: Any) -> Any:
 def _shown(kind: str) -> Callable[[Any], Any]:
     """Return what makes a collected value of this type one that is shown."""
     if kind == "timestamp":
-        return lambda micros: _EPOCH + timedelta(microseconds=micros)
+        return moment
+    if kind == "date":
+        return day
     return lambda value: f"{value[:_LABEL]}…" if isinstance(value, str) and len(value) > _LABEL else value
+
+
+def moment(micros: int) -> datetime | str:
+    """Return the moment so many microseconds after 1970 began; in words where Python's years do not reach."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return _BEFORE if micros < 0 else _AFTER
+
+
+def day(days: int) -> date | str:
+    """Return the date so many days after 1970-01-01; in words where Python's years do not reach."""
+    try:
+        return _EPOCH.date() + timedelta(days=days)
+    except OverflowError:
+        return _BEFORE if days < 0 else _AFTER
 
 
 def _bins(kind: str, counted: Counter[Any], shown: Callable[[Any], Any]) -> tuple[tuple[Bin, ...], bool]:
@@ -127,18 +148,19 @@ def _range(kind: str, counted: Counter[Any]) -> tuple[Bin, ...]:
 
 
 def _number(value: Any) -> float:
-    """Return where a value stands: a date by its day, a moment by its microseconds."""
+    """Return where a value stands; dates and moments are numbers here."""
     try:
-        return float(value.toordinal() if isinstance(value, date) else value)
+        return float(value)
     except OverflowError:
         return math.inf
 
 
 def _edge(kind: str, number: float) -> str:
     if kind == "date":
-        return date.fromordinal(round(number)).isoformat()
+        return str(day(round(number)))
     if kind == "timestamp":
-        return (_EPOCH + timedelta(microseconds=round(number))).isoformat(" ", "seconds")
+        edge = moment(round(number))
+        return edge if isinstance(edge, str) else edge.isoformat(" ", "seconds")
     return f"{number:.6g}"
 
 

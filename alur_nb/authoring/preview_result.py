@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.preview_drops import beyond_limit, set_apart, with_dropped_rows
 from alur_nb.authoring.preview_facts import CheckPreview, Obstacle, Preview, ResultColumn, ResultState
-from alur_nb.authoring.preview_profile import profiled
+from alur_nb.authoring.preview_profile import day, moment, profiled
 from alur_nb.authoring.preview_propose import typed_line
 from alur_nb.authoring.preview_rehearsal import Rehearsal
 from alur_nb.authoring.preview_rehearsed import Rehearsed
@@ -36,7 +36,6 @@ REJECTED_SHOWN = 100
 """Rejected rows that a preview keeps."""
 
 _CHECK_EXAMPLES = 5
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # More rows can turn a failure of these into a pass, and a pass of those into a failure.
 _MORE_ROWS_MEND = ("not_empty", "min_row_count", "freshness_check", "references")
 _MORE_ROWS_BREAK = ("max_row_count", "unique_key", "no_duplicates_in_column")
@@ -163,9 +162,10 @@ def _with_rows(found: Preview, frame: DataFrame, rows: int) -> Preview:
     hidden = {one.name for one in found.result_columns if one.state == "set by the writer"} | set(METADATA)
     declared = {one.name for one in found.result_columns if one.declared is not None or one.state == "added"}
     fields = [f for f in frame.schema.fields if f.name not in hidden or f.name in declared - {"_ingested_at"}]
-    # Python would show a timestamp in the zone of this machine.
+    # Python would show a timestamp in the zone of this machine, and has not all of Spark's years.
+    asked = {"timestamp": "unix_micros({})", "date": "unix_date({})"}
     shown = [
-        f"unix_micros({name})" if field.dataType.typeName() == "timestamp" else name
+        asked.get(field.dataType.typeName(), "{}").format(name)
         for field in fields
         for name in [quoted(field.name)]
     ]
@@ -175,18 +175,17 @@ def _with_rows(found: Preview, frame: DataFrame, rows: int) -> Preview:
         columns=tuple(field.name for field in fields),
         types=tuple(field.dataType.simpleString() for field in fields),
         rows=tuple(
-            tuple(
-                _moment(value) if field.dataType.typeName() == "timestamp" else _plain(value)
-                for field, value in zip(fields, row, strict=True)
-            )
+            tuple(_shown(field.dataType.typeName(), value) for field, value in zip(fields, row, strict=True))
             for row in first
         ),
         profiles=profiled(frame, hidden=set(frame.columns) - {field.name for field in fields}),
     )
 
 
-def _moment(micros: int | None) -> datetime | None:
-    return None if micros is None else _EPOCH + timedelta(microseconds=micros)
+def _shown(kind: str, value: Any) -> Any:
+    if value is None or kind not in ("timestamp", "date"):
+        return _plain(value)
+    return moment(value) if kind == "timestamp" else day(value)
 
 
 def _plain(value: Any) -> Any:
