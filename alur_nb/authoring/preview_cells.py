@@ -192,8 +192,8 @@ def _spread(one: ColumnProfile) -> str:
     counts = ", ".join(f"{found.rows:,}" for found in one.bins)
     low, high = one.bins[0].label.partition(" to ")[0], one.bins[-1].label.partition(" to ")[2]
     apart = one.rows - one.nulls - sum(found.rows for found in one.bins)
-    rest = f"; {plural(apart, 'row')} with NaN or infinity in none of them" if apart else ""
-    return f"{blocks} {counts} in {len(one.bins)} equal parts from {low} to {high}{rest}"
+    outside = f"; {plural(apart, 'row')} with NaN or infinity in none of them" if apart else ""
+    return f"{blocks} {counts} in {len(one.bins)} equal parts from {low} to {high}{outside}"
 
 
 def cut_out(reason: str) -> str | None:
