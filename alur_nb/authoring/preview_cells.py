@@ -191,7 +191,9 @@ def _spread(one: ColumnProfile) -> str:
     )
     counts = ", ".join(f"{found.rows:,}" for found in one.bins)
     low, high = one.bins[0].label.partition(" to ")[0], one.bins[-1].label.partition(" to ")[2]
-    return f"{blocks} {counts} in {len(one.bins)} equal parts from {low} to {high}"
+    apart = one.rows - one.nulls - sum(found.rows for found in one.bins)
+    outside = f"; {plural(apart, 'row')} with NaN or infinity in none of them" if apart else ""
+    return f"{blocks} {counts} in {len(one.bins)} equal parts from {low} to {high}{outside}"
 
 
 def cut_out(reason: str) -> str | None:

@@ -138,6 +138,10 @@ class Partners:
     matched: int
     searched: bool
     """Whether all of the table's committed rows were searched for them; else a sample was."""
+    taken: int | None = None
+    """How many partners were taken, where that is the most and there may be more."""
+    with_samples: bool = False
+    """Whether of rows still to come only a sample could be searched."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import logging
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.preview_facts import Partners
 from alur_nb.authoring.preview_plan import JoinKey, join_keys
@@ -35,8 +35,8 @@ def keys_of(result: DataFrame, frames: Frames) -> list[JoinKey]:
     from pyspark.errors import PySparkException
 
     try:
-        plan = str(result._jdf.queryExecution().analyzed().toJSON())
-        return join_keys(plan, {name: _numbers(frame) for name, frame in frames.items()})
+        plan = result._jdf.queryExecution().analyzed()
+        return join_keys(str(plan.toJSON()), {name: _numbers(frame, plan) for name, frame in frames.items()})
     # Catalyst's JSON is nobody's promise: another version may write it otherwise, or fail at a node of its own.
     except (
         Py4JError,
@@ -51,11 +51,28 @@ def keys_of(result: DataFrame, frames: Frames) -> list[JoinKey]:
         return []
 
 
-def _numbers(frame: DataFrame) -> dict[int, str]:
-    """Return `exprId -> column` of the frame's own columns."""
-    output = str(frame._jdf.queryExecution().analyzed().output().mkString("\n"))
-    found = [re.search(r"#([0-9]+)L?$", line) for line in output.split("\n")]
-    return {int(match[1]): name for match, name in zip(found, frame.columns, strict=True) if match}
+def _numbers(frame: DataFrame, plan: Any) -> dict[int, str]:
+    """Return `exprId -> column` of the frame's own columns, wherever it stands in the plan.
+
+    Where a frame is joined a second time, Spark gives its columns new numbers.
+    """
+    own = frame._jdf.queryExecution().analyzed()
+    found = _named(own, frame.columns)
+    waiting = [plan]
+    while waiting:
+        node = waiting.pop()
+        if node.sameResult(own):
+            found |= _named(node, frame.columns)
+            continue
+        children = node.children()
+        waiting += [children.apply(index) for index in range(children.size())]
+    return found
+
+
+def _named(node: Any, columns: Sequence[str]) -> dict[int, str]:
+    lines = str(node.output().mkString("\n")).split("\n")
+    found = [re.search(r"#([0-9]+)L?$", line) for line in lines]
+    return {int(match[1]): name for match, name in zip(found, columns, strict=True) if match}
 
 
 def with_partners(
@@ -75,7 +92,9 @@ def with_partners(
     current = dict(frames)
     while (key := next_search(keys, waiting, found, kinds)) is not None:
         waiting.discard(key.right)
-        found[key.right] = _searched(tables[key.right], current[key.left], key, hold, sample_rows)
+        others = [one for one in _into(key.right, keys) if one.left not in waiting and one != key]
+        known = list(dict.fromkeys([key, *others]))
+        found[key.right] = _searched(tables[key.right], current, known, hold, sample_rows)
         current[key.right] = found[key.right].frame
     return found
 
@@ -93,7 +112,7 @@ def next_search(
         drives = kinds.get(key.left, "files") != "table"
         return (0 if drives else 1 if key.left in searched else 2, key.right)
 
-    seen = [key.seen_from(name) for name in waiting for key in keys if name in (key.left, key.right)]
+    seen = [key for name in waiting for key in _into(name, keys)]
     ready = [key for key in seen if key.left not in waiting]
     return min(ready, key=rank, default=None)
 
@@ -103,32 +122,75 @@ def is_lacking(table: TableSample) -> bool:
     return table.facts.kind == "table" and not (table.facts.whole and all(one.exact for one in table.pending))
 
 
+def _into(table: str, keys: Sequence[JoinKey]) -> list[JoinKey]:
+    return [key.seen_from(table) for key in keys if table in (key.left, key.right)]
+
+
 def _searched(
     table: TableSample,
-    driving: DataFrame,
-    key: JoinKey,
+    frames: Frames,
+    keys: Sequence[JoinKey],
     hold: Callable[[DataFrame], DataFrame],
     sample_rows: int,
 ) -> TableSample:
-    """Take the rows that the driving ones look for, and count how many of those find one."""
+    """Take the rows that the driving ones look for, by one key or another, and count how many of those find one."""
+    frame, searched, taken = table.frame, table.searchable is not None, None
+    if table.searchable is not None:
+        limit = int(sample_rows * PARTNERS_PER_ROW)
+        frame = hold(_partners(table.searchable, frames, keys).limit(limit))
+        taken = limit if frame.count() == limit else None
+    counts = [_matched(frame, frames[key.left], key) for key in keys]
+    # Of several keys the one is told that found the fewest.
+    least = min(range(len(keys)), key=lambda index: counts[index][1] / max(1, counts[index][0]))
+    on = tuple(right for _, right in keys[least].columns)
+    with_samples = any(not one.exact for one in table.pending)
+    partners = Partners(on, keys[least].left, *counts[least], searched, taken, with_samples)
+    return replace(table, frame=frame, facts=replace(table.facts, partners=partners))
+
+
+def _wanted(driving: DataFrame, key: JoinKey) -> DataFrame:
     from pyspark.sql import functions as F
 
-    left, right = (tuple(pair[side] for pair in key.columns) for side in (0, 1))
-    names = [f"_alur_key_{index}" for index in range(len(left))]
-    wanted = driving.select(
-        *(F.col(quoted(column)).alias(name) for column, name in zip(left, names, strict=True))
+    return driving.select(
+        *(F.col(quoted(left)).alias(f"_alur_key_{index}") for index, (left, _) in enumerate(key.columns))
     )
-    frame, searched = table.frame, table.searchable is not None
-    if table.searchable is not None:
-        same = [F.col(quoted(column)) == F.col(name) for column, name in zip(right, names, strict=True)]
-        every = table.searchable.join(F.broadcast(wanted.distinct()), same, "left_semi")
-        frame = hold(every.limit(sample_rows * PARTNERS_PER_ROW))
+
+
+def _partners(every: DataFrame, frames: Frames, keys: Sequence[JoinKey]) -> DataFrame:
+    """Return each row that is wanted by one of the keys, once."""
+    from pyspark.sql import functions as F
+
+    columns = [quoted(name) for name in every.columns]
+    found = every
+    for number, key in enumerate(keys):
+        wanted = F.broadcast(
+            _wanted(frames[key.left], key).distinct().withColumn(f"_alur_by_{number}", F.lit(1))
+        )
+        names = wanted.columns[:-1]
+        same = [
+            F.col(quoted(right)) == F.col(name) for (_, right), name in zip(key.columns, names, strict=True)
+        ]
+        if len(keys) == 1:
+            return every.join(wanted, same, "left_semi")
+        found = found.join(wanted, same, "left").drop(*names)
+    is_wanted = " OR ".join(f"_alur_by_{number} IS NOT NULL" for number in range(len(keys)))
+    return found.where(is_wanted).select(*columns)
+
+
+def _matched(frame: DataFrame, driving: DataFrame, key: JoinKey) -> tuple[int, int]:
+    """Count the driving rows, and those of them that find a row in the frame."""
+    from pyspark.sql import functions as F
+
+    wanted = _wanted(driving, key)
+    names = wanted.columns
     there = frame.select(
         F.lit(1).alias("found"),
-        *(F.col(quoted(column)).alias(f"{name}_") for column, name in zip(right, names, strict=True)),
+        *(
+            F.col(quoted(right)).alias(f"{name}_")
+            for (_, right), name in zip(key.columns, names, strict=True)
+        ),
     )
     match = [F.col(name) == F.col(f"{name}_") for name in names]
     both = wanted.join(there.distinct(), match, "left")
     rows, matched = both.agg(F.count(F.lit(1)), F.count("found")).collect()[0]
-    partners = Partners(right, key.left, rows, matched, searched)
-    return replace(table, frame=frame, facts=replace(table.facts, partners=partners))
+    return rows, matched

@@ -140,9 +140,20 @@ def partners_text(table: str, partners: Partners) -> str:
         f"{partners.matched:,} of {partners.rows:,} rows of `{partners.driving}` matched by "
         f"{', '.join(partners.on)}: `{table}` was "
     )
-    if partners.searched:
-        return matched + "searched for their partners only, and its other rows are not here."
-    return matched + "sampled, so what finds no partner in it here may find one in a run."
+    if not partners.searched:
+        return matched + "sampled, so what finds no partner in it here may find one in a run."
+    matched += "searched for their partners only, and the function called once more with them"
+    if partners.taken is not None:
+        return (
+            f"{matched}. The first {partners.taken:,} partners were taken: what finds none, or too few, here may find "
+            "more in a run."
+        )
+    if partners.with_samples:
+        return (
+            f"{matched}. Of its rows still to come a sample was searched: what finds no partner in it here may find "
+            "one in a run."
+        )
+    return matched + "; its other rows are not here."
 
 
 def no_row_notes(rehearsed: Rehearsed, rows: int) -> tuple[str, ...]:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.preview_facts import Bin, ColumnProfile
+from alur_nb.authoring.rows import day, moment
 from alur_nb.runtime.lake import quoted
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ def _fetched(field: StructField) -> str:
     name, kind = quoted(field.name), field.dataType.typeName()
     if kind == "timestamp":
         return f"unix_micros({name})"  # Python would show it in the zone of this machine
+    if kind == "date":
+        return f"unix_date({name})"  # Python has no year 0 and no year 10000, and Spark has
     if kind in _ORDERED and kind != "string":
         return name
     if kind == "binary":
@@ -89,7 +92,9 @@ def _key(value: Any) -> Any:
 def _shown(kind: str) -> Callable[[Any], Any]:
     """Return what makes a collected value of this type one that is shown."""
     if kind == "timestamp":
-        return lambda micros: _EPOCH + timedelta(microseconds=micros)
+        return moment
+    if kind == "date":
+        return day
     return lambda value: f"{value[:_LABEL]}…" if isinstance(value, str) and len(value) > _LABEL else value
 
 
@@ -127,18 +132,19 @@ def _range(kind: str, counted: Counter[Any]) -> tuple[Bin, ...]:
 
 
 def _number(value: Any) -> float:
-    """Return where a value stands: a date by its day, a moment by its microseconds."""
+    """Return where a value stands; dates and moments are numbers here."""
     try:
-        return float(value.toordinal() if isinstance(value, date) else value)
+        return float(value)
     except OverflowError:
         return math.inf
 
 
 def _edge(kind: str, number: float) -> str:
     if kind == "date":
-        return date.fromordinal(round(number)).isoformat()
+        return str(day(round(number)))
     if kind == "timestamp":
-        return (_EPOCH + timedelta(microseconds=round(number))).isoformat(" ", "seconds")
+        edge = moment(round(number))
+        return edge if isinstance(edge, str) else edge.isoformat(" ", "seconds")
     return f"{number:.6g}"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from alur_nb.authoring.preview_facts import Preview
+from alur_nb.authoring.preview_facts import ColumnProfile, Preview
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.project import Project
 
@@ -25,6 +25,8 @@ class _Remembered:
     checks: Mapping[str, str]
     rejected_rows: int
     sample_rows: int
+    profiles: Mapping[str, ColumnProfile]
+    """What the result's columns hold: the same in whatever order its rows come, where all were looked at."""
     limits: tuple[int, int]
     capped: bool
 
@@ -46,6 +48,7 @@ def since_last(
         {one.result.name: one.outcome for one in found.checks},
         found.rejected_rows,
         found.sample_rows,
+        {one.name: one for one in found.profiles},
         (sample_rows, files),
         capped,
     )
@@ -76,6 +79,16 @@ def _changes(before: _Remembered, now: _Remembered) -> Iterator[str]:
         yield f"no longer checked: {_some(gone)}"
     if before.sample_rows != now.sample_rows:
         yield f"rows of the result: {before.sample_rows:,} -> {now.sample_rows:,}"
+    else:
+        yield from _values(before.profiles, now.profiles)
+
+
+def _values(before: Mapping[str, ColumnProfile], now: Mapping[str, ColumnProfile]) -> Iterator[str]:
+    """Say whose values differ where as many rows came: of more or fewer rows, every column's do."""
+    known = [one for name, one in now.items() if name in before and before[name].type == one.type]
+    differing = [one.name for one in known if before[one.name] != one]
+    if differing:
+        yield f"columns with other values: {_some(differing)}"
 
 
 def _files(before: _Remembered, now: _Remembered) -> Iterator[str]:
@@ -93,9 +106,14 @@ def _files(before: _Remembered, now: _Remembered) -> Iterator[str]:
         for path, (status, _) in now.files.items()
         if status == "done" and before.files.get(path, ("", 0))[0] in ("new", "changed")
     ]
+    known = [path for path in now.files if path in before.files and path not in loaded]
+    other = [path for path in known if before.files[path][0] != now.files[path][0]]
     for paths, what in ((added, "more"), (gone, "fewer"), (resized, "of another size"), (loaded, "loaded")):
         if paths:
             yield f"{plural(len(paths), 'file')} {what} ({_some(paths)})"
+    if other:
+        told = [f"{path} {before.files[path][0]} -> {now.files[path][0]}" for path in other]
+        yield f"{plural(len(other), 'file')} judged otherwise ({_some(told)})"
 
 
 def _columns(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

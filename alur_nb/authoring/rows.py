@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,25 +10,43 @@ if TYPE_CHECKING:
     from pyspark.sql.types import DataType
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEFORE, _AFTER = "before the year 1", "after the year 9999"
+_FETCHED = {"timestamp": "unix_micros({})", "date": "unix_date({})"}
 
 
 def first_rows(frame: DataFrame, count: int) -> tuple[tuple[Any, ...], ...]:
     """Return the first rows, structs as mappings and timestamps with their zone, UTC; two columns may share a name."""
     kinds = [field.dataType for field in frame.schema.fields]
     names = [f"c{number}" for number in range(len(kinds))]
-    # PySpark makes a timestamp a time of this machine's zone, which the years 1 and 9999 may not survive.
+    # PySpark makes a timestamp a time of this machine's zone, which the years 1 and 9999 may not survive, and a date of
+    # any year that Spark has one of Python's.
     fetched = [
-        f"unix_micros({name})" if kind.typeName() == "timestamp" else name
-        for name, kind in zip(names, kinds, strict=True)
+        _FETCHED.get(kind.typeName(), "{}").format(name) for name, kind in zip(names, kinds, strict=True)
     ]
     found = frame.limit(count).toDF(*names).selectExpr(*fetched).collect() if names else []
     return tuple(tuple(_column(*one) for one in zip(row, kinds, strict=True)) for row in found)
 
 
 def _column(value: Any, kind: DataType) -> Any:
-    if kind.typeName() == "timestamp":
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
-    return _plain(value, kind)
+    if value is None or kind.typeName() not in _FETCHED:
+        return _plain(value, kind)
+    return moment(value) if kind.typeName() == "timestamp" else day(value)
+
+
+def moment(micros: int) -> datetime | str:
+    """Return the moment so many microseconds after 1970 began; in words where Python's years do not reach."""
+    try:
+        return _EPOCH + timedelta(microseconds=micros)
+    except OverflowError:
+        return _BEFORE if micros < 0 else _AFTER
+
+
+def day(days: int) -> date | str:
+    """Return the date so many days after 1970-01-01; in words where Python's years do not reach."""
+    try:
+        return _EPOCH.date() + timedelta(days=days)
+    except OverflowError:
+        return _BEFORE if days < 0 else _AFTER
 
 
 def _plain(value: Any, kind: Any) -> Any:

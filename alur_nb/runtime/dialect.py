@@ -279,6 +279,7 @@ def _names(row: bytes, marks: Marks, encoding: str) -> tuple[tuple[str, ...], in
 
 _same_names = lru_cache(maxsize=32)(_names)
 """10,000 files of a source have one header."""
+_KEPT_HEADER = 64 << 10  # bytes: a file of one long line is no header to be held on to
 
 
 class _Look:
@@ -385,7 +386,7 @@ class _Look:
         if not rest:
             raise BadFileError("the file has no header", "Write the column names as its first line.")
         first, encoding = rest[: rest.find(b"\n") + 1], self._dialect.scan_encoding
-        is_whole = first and (not marks.quote or marks.quote not in first)
+        is_whole = 0 < len(first) <= _KEPT_HEADER and (not marks.quote or marks.quote not in first)
         names, lines = _same_names(first, marks, encoding) if is_whole else _names(rest, marks, encoding)
         return names, line + lines
 

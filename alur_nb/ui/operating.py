@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
+from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -202,6 +202,16 @@ def _watch(task: Task[T]) -> None:
         task.ended.wait(TICK_SECONDS)
 
 
+def _to_do(infos: Sequence[Any]) -> list[Any]:
+    """Return the stages, by their numbers, less those that Spark skips since an earlier job has their rows.
+
+    It does not say which. But a stage has a higher number than those that it waits for, and of those that can run
+    the lowest is served first: one that was never begun, below one that was, never will be.
+    """
+    begun = [info.stageId for info in infos if info.numActiveTasks or info.numCompletedTasks]
+    return [info for info in infos if not begun or info.stageId in begun or info.stageId > max(begun)]
+
+
 def _spark_tasks(group: str) -> SparkNow | str:
     """Return how far the group's running job is; an empty text where Spark is not up, or between two jobs."""
     # Progress is a courtesy: pyspark may be half imported, and whatever Spark answers, the work goes on.
@@ -213,7 +223,7 @@ def _spark_tasks(group: str) -> SparkNow | str:
         jobs = {number: tracker.getJobInfo(number) for number in known[-_LATEST_JOBS:]}
         running = {number: job for number, job in jobs.items() if job and job.status == "RUNNING"}
         stages = {stage for job in running.values() for stage in job.stageIds}
-        infos = [info for info in map(tracker.getStageInfo, sorted(stages)) if info]
+        infos = _to_do([info for info in map(tracker.getStageInfo, sorted(stages)) if info])
         total = sum(info.numTasks for info in infos)
         if total:
             done = sum(info.numCompletedTasks for info in infos)

@@ -108,3 +108,55 @@ def test_an_attribute_is_not_the_name_of_the_notebook() -> None:
 def test_what_does_not_matter_is_no_change() -> None:
     assert changed(parts(), parts({"LIMITS": {"eu": [1, 2]}})) == ()
     assert changed(parts(), parts(comment="# a comment\n", unused="last()")) == ()
+
+
+WRAPPED = {
+    "a cached function": "@functools.lru_cache\ndef used(x): return x + {}",
+    "a function in a table": "def inner(x): return x + {}\nused = {{'one': [inner]}}",
+    "what a function in a table calls": (
+        "def inner(x): return x + {}\ndef outer(x): return inner(x)\nused = {{'one': outer}}"
+    ),
+    "a function with some arguments given": "used = functools.partial(max, {})",
+    "a static method": "class used:\n  @staticmethod\n  def of(x): return x + {}",
+    "a class's attribute": "class used:\n  RATE = {}",
+    "an object's method": "class Kind:\n  def of(self): return {}\nused = Kind()",
+    "an object's field": "@dataclasses.dataclass\nclass Kind:\n  rate: int\nused = Kind({})",
+    "an object's slot": (
+        "class Kind:\n  __slots__ = ('rate',)\n  def __init__(self): self.rate = {}\nused = Kind()"
+    ),
+    "an enum": "class used(enum.Enum):\n  A = {}",
+    "a pattern": "used = re.compile('a{}')",
+    "a path": "used = pathlib.Path('a{}')",
+    "a schema": "used = types.StructType([types.StructField('a{}', types.IntegerType())])",
+    "a default that is a function": "def inner(x): return x + {}\ndef used(x, by=inner): return by(x)",
+}
+HEAD = "import dataclasses, enum, functools, pathlib, re\nfrom pyspark.sql import types\n"
+
+
+@pytest.mark.parametrize("text", WRAPPED.values(), ids=WRAPPED)
+def test_what_a_value_of_the_notebook_wraps_is_looked_into(text: str) -> None:
+    def made(number: int) -> dict[str, str]:
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(HEAD + text.format(number), "<cell>", "exec"), namespace)
+        return parts({"CUTOFF": namespace["used"]})
+
+    assert changed(made(1), made(2))
+    assert changed(made(1), made(1)) == ()
+
+
+def test_the_function_in_a_udf_is_looked_into_though_its_wrapper_is_installed() -> None:
+    def made(number: int) -> dict[str, str]:
+        namespace: dict[str, Any] = {"__name__": "__main__"}
+        exec(compile(f"def inner(x): return x + {number}", "<cell>", "exec"), namespace)
+        text = "import functools\n@functools.wraps(inner)\ndef used(*args): return None"
+        exec(compile(text, "/x/site-packages/pyspark/sql/udf.py", "exec"), namespace)
+        return parts({"CUTOFF": namespace["used"]})
+
+    assert changed(made(1), made(2)) == ("CUTOFF",)
+    assert changed(made(1), made(1)) == ()
+
+
+def test_nothing_of_python_itself_is_a_part() -> None:
+    namespace: dict[str, Any] = {"__name__": "__main__"}
+    exec(compile(HEAD + WRAPPED["a cached function"].format(1), "<cell>", "exec"), namespace)
+    assert list(parts({"CUTOFF": namespace["used"]})) == list(parts())

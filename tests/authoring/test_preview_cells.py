@@ -114,8 +114,11 @@ def test_the_value_is_cut_out_of_its_reason(reason: str, value: str | None) -> N
 
 def test_the_words_of_a_profile() -> None:
     spread = tuple(Bin(f"{n} to {n + 1}", rows) for n, rows in enumerate((1, 0, 8)))
-    one = ColumnProfile("a", "int", 10_000, 1, 12, least=0, greatest=3, bins=spread, is_range=True)
-    assert profile_facts(one) == ("1 (under 0.1%)", "12", "▁·█ 1, 0, 8 in 3 equal parts from 0 to 3")
+    one = ColumnProfile("a", "int", 10, 1, 12, least=0, greatest=3, bins=spread, is_range=True)
+    many = ColumnProfile("a", "int", 10_000, 1, 12, least=0, greatest=3, bins=spread, is_range=True)
+    assert profile_facts(one) == ("1 (10.0%)", "12", "▁·█ 1, 0, 8 in 3 equal parts from 0 to 3")
+    apart = "▁·█ 1, 0, 8 in 3 equal parts from 0 to 3; 9,990 rows with NaN or infinity in none of them"
+    assert profile_facts(many) == ("1 (under 0.1%)", "12", apart)
     texts = ColumnProfile("a", "string", 4, 1, 9, True, bins=(Bin("", 2), Bin("b", 1)))
     assert profile_facts(texts) == ("1 (25.0%)", "about 9", "'' 2, b 1, 7 more values")
     assert profile_facts(ColumnProfile("a", "string", 3, 0, 3))[2] == "all different"

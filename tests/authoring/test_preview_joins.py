@@ -112,6 +112,31 @@ def test_a_table_too_large_to_search_is_sampled_and_no_match_is_told(
     )
 
 
+def test_a_table_that_is_joined_twice_is_searched_by_both_keys(workspace: Workspace, shop: Project) -> None:
+    @pipeline(sources={"orders": new(Orders), "customers": Customers}, target=Named)
+    def name_pairs(orders: DataFrame, customers: DataFrame) -> DataFrame:
+        by_key = customers.selectExpr("key", "name AS one")
+        by_region = customers.selectExpr("region_id", "name AS other")
+        joined = orders.join(by_key, orders.customer_id == by_key.key, "left")
+        joined = joined.join(by_region, joined.customer_id == by_region.region_id, "left")
+        return joined.selectExpr("id", "concat_ws(' & ', one, other) AS name")
+
+    found = look(workspace, shop, "name_pairs", sample_rows=10)
+    pairs = [(n, f"name {COUNT - 1 - n} & name {n + 1}") for n in range(5)]
+    assert sorted(found.rows) == [*pairs, (9, "")]
+    assert found.sources[1].partners == Partners(("region_id",), "orders", 6, 5, searched=True)
+
+
+def test_where_there_are_too_many_partners_it_is_said(
+    workspace: Workspace, shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(preview_joins, "PARTNERS_PER_ROW", 0.2)
+    name_orders = pipeline(sources={"orders": new(Orders), "customers": Customers}, target=Named)(named)
+    found = look(workspace, shop, name_orders.name, sample_rows=10)
+    assert found.sources[1].partners == Partners(("key",), "orders", 6, 2, searched=True, taken=2)
+    assert any("The first 2 partners were taken" in note for note in found.notes)
+
+
 def test_a_large_table_behind_a_large_table_is_searched_after_it(workspace: Workspace, shop: Project) -> None:
     @pipeline(sources={"regions": Regions, "customers": Customers, "orders": new(Orders)}, target=Named)
     def place_orders(regions: DataFrame, customers: DataFrame, orders: DataFrame) -> DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from alur_nb import files, pipeline
+from alur_nb import BronzeTable, DateField, IntegerField, files, pipeline
 from alur_nb.authoring import preview_profile
 from alur_nb.authoring.preview_facts import Bin, ColumnProfile
 from alur_nb.authoring.preview_profile import profiled
@@ -92,6 +92,31 @@ def test_days_and_moments_are_counted_in_utc_wherever_the_machine_is(
     assert one.bins[0].label == "2024-03-31 00:00:00+00:00 to 2024-03-31 04:42:00+00:00"
     days = profile(spark.range(100).selectExpr("date_add(date'2024-01-01', cast(id as int)) AS a"))
     assert days.bins[0] == Bin("2024-01-01 to 2024-01-11", 10)
+
+
+def test_years_that_python_does_not_have_are_told_in_words(spark: SparkSession) -> None:
+    beyond = "(0, date'0000-02-03', timestamp'9999-12-31 00:00:00Z' + interval 5 days)"
+    usual = ", ".join(
+        f"({n}, date'2024-01-{n:02}', timestamp'2024-01-{n:02} 00:00:00Z')" for n in range(1, 12)
+    )
+    days, moments = profiled(spark.sql(f"SELECT b, c FROM VALUES {beyond}, {usual} AS t(a, b, c)"))
+    assert (days.least, days.greatest) == ("before the year 1", date(2024, 1, 11))
+    assert moments.greatest == "after the year 9999"
+    assert (moments.bins[-1].label.partition(" to ")[2], moments.bins[-1].rows) == ("after the year 9999", 1)
+
+
+def test_a_preview_shows_rows_of_such_years(workspace: Workspace, project: Project, land: Land) -> None:
+    class Days(BronzeTable):
+        id = IntegerField()
+        due = DateField()
+
+    @pipeline(sources={"orders": files("orders/*", contract=Orders)}, target=Days)
+    def due(orders: DataFrame) -> DataFrame:
+        return orders.selectExpr("id", "date_add(date'9999-12-31', id - 1) AS due")
+
+    land("orders/1.csv", "id,amount,note\n1,2.5,a\n2,3.5,b\n")
+    found = look(workspace, project, "due")
+    assert [row[1] for row in found.rows] == [date(9999, 12, 31), "after the year 9999"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 from alur_nb.authoring import preview_since
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
+    ColumnProfile,
     FileFact,
     Outcome,
     Preview,
@@ -100,6 +101,33 @@ def test_everything_that_changed_is_said_once() -> None:
     )
 
 
+def test_other_values_in_as_many_rows_are_a_change_of_their_columns() -> None:
+    def held(**greatest: int) -> Preview:
+        profiles = [
+            ColumnProfile(name, "int", 5, 0, 5, least=0, greatest=one) for name, one in greatest.items()
+        ]
+        return found(sample_rows=5, profiles=tuple(profiles))
+
+    project = Project()
+    since(project, held(id=1, amount=10))
+    assert since(project, held(id=1, amount=11)) == ("columns with other values: amount",)
+    assert since(project, held(id=1, amount=11)) == ("no change",)
+    # Of more rows, of another type and of another column it is no news, and what it was called is said.
+    assert since(project, dataclasses.replace(held(id=2, amount=12), sample_rows=6)) == (
+        "rows of the result: 5 -> 6",
+    )
+    other = dataclasses.replace(held(id=2).profiles[0], type="bigint", greatest=3)
+    assert since(project, found(sample_rows=6, profiles=(other,))) == ("no change",)
+
+
+def test_a_file_that_is_judged_otherwise_is_a_change() -> None:
+    project = Project()
+    since(project, found(files={"a.csv": "new", "b.csv": "new"}))
+    assert since(project, found(files={"a.csv": "bad", "b.csv": "new"})) == (
+        "1 file judged otherwise (a.csv new -> bad)",
+    )
+
+
 def test_a_metric_that_moves_with_the_clock_is_no_change() -> None:
     project = Project()
     since(project, found(checks=(check("fresh", "passed", "1.0 hours"),)))
@@ -135,6 +163,10 @@ def test_a_preview_is_compared_with_the_last_one(workspace: Workspace, project: 
     assert "since the last preview" not in str(first)
     again = look(workspace, project)
     assert "since the last preview: no change" in str(again)
+    land("orders/1.csv", GOOD.replace("1", "4"))
+    assert "columns with other values: id" in look(workspace, project).since[0]
+    land("orders/1.csv", GOOD)
+    look(workspace, project)
     land("orders/2.csv", "id,amount,note\n3,1,c\nx,1,d\n")
     changed = look(workspace, project)
     assert changed.since == (

@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from alur_nb.runtime import dialect as dialects
 from alur_nb.runtime.dialect import Dialect, Inspection, inspect
 from alur_nb.runtime.errors import DeclarationError
 
@@ -375,3 +376,12 @@ def test_the_line_of_a_bad_byte_is_counted_over_many_chunks(row: str, end: str) 
     rows = ("a,b" + end + (row + end) * 100_000).encode()
     found = look(rows + b"12\xff,b")
     assert (found.place_line, found.place_column) == (rows.count(b"\n") + 1, 3)
+
+
+def test_a_header_is_remembered_for_the_next_file_and_a_first_line_that_is_none_is_not() -> None:
+    dialects._same_names.cache_clear()
+    assert header_of("a,b\n1,2\n") == header_of("a,b\r\n3,4\r\n") == header_of("a,b\n5,6\n")
+    found = dialects._same_names.cache_info()
+    assert (found.hits, found.currsize) == (1, 2)
+    assert header_of("x" * (1 << 20) + ",b\n1,2\n")[1] == "b"
+    assert dialects._same_names.cache_info().currsize == 2

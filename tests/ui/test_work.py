@@ -174,7 +174,7 @@ def test_what_spark_does_is_told_by_its_running_job(monkeypatch: pytest.MonkeyPa
         getJobIdsForGroup=lambda group: [9, 3, 5] if group == "mine" else [],
         getJobInfo=lambda job: SimpleNamespace(status=jobs[job][0], stageIds=jobs[job][1]),
         getStageInfo=lambda stage: SimpleNamespace(
-            numTasks=stages[stage][1], numCompletedTasks=stages[stage][0]
+            stageId=stage, numTasks=stages[stage][1], numCompletedTasks=stages[stage][0], numActiveTasks=0
         ),
     )
     context = SimpleNamespace(statusTracker=lambda: tracker)
@@ -271,3 +271,17 @@ def test_work_that_cannot_be_stopped_is_said(notebook: Notebook, monkeypatch: py
     release.set()
     (line,) = caught.value._render_traceback_()  # type: ignore[attr-defined]
     assert line == "cancelled: export; it ends in the background as soon as it can be stopped"
+
+
+def test_stages_that_spark_skips_are_not_counted() -> None:
+    def numbers(*stages: tuple[int, int, int]) -> list[int]:
+        infos = [
+            SimpleNamespace(stageId=number, numActiveTasks=active, numCompletedTasks=done)
+            for number, active, done in stages
+        ]
+        return [info.stageId for info in work._to_do(infos)]
+
+    # The rows of 7 and 8 are there from an earlier job; 10 waits for 9.
+    assert numbers((7, 0, 0), (8, 0, 0), (9, 2, 0), (10, 0, 0)) == [9, 10]
+    assert numbers((7, 0, 4), (8, 0, 0), (9, 0, 3)) == [7, 9]
+    assert numbers((7, 0, 0), (8, 0, 0)) == [7, 8]
