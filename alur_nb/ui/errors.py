@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MAX_LINES = 6
 
+_CUT = "  ... `%alur --debug` and the same cell again show all of it"
+
 _HERE = Path(__file__).resolve().parents[1]
 # Packages whose frames the user neither wrote nor called.
 _MACHINERY = ("IPython", "ipykernel", "pyspark", "py4j")
@@ -30,18 +32,24 @@ _STDLIB = Path(os.__file__).parent
 
 
 def error_lines(error: AlurError, source: str | None = None) -> list[str]:
-    """Return what a cell shows, six lines at most: what is wrong, where, the line with its mark, the next step."""
-    lines = [f"{type(error).__name__}: {error.message}".splitlines()[0]]
-    lines += error.message.splitlines()[1:]
+    """Return what a cell shows, six lines at most: what is wrong, where, the line with its mark, the next step.
+
+    Of what is too long the beginning is shown, and always the first line of the next step.
+    """
+    lines = f"{type(error).__name__}: {error.message}".splitlines()
     if error.place is not None and str(error.place):
         lines.append(f"  where: {error.place}")
     lines += _marked_line(error.place, source)
-    if error.fix:
-        first, *rest = error.fix.splitlines()
-        lines += [f"  next:  {first}", *(f"         {line}" for line in rest)]
-    if len(lines) > MAX_LINES:
-        lines[MAX_LINES - 1 :] = ["  ... `%alur --debug` and the same cell again show all of it"]
-    return lines
+    steps = [
+        f"  {'next: ' if number == 0 else ' ' * 6} {line}"
+        for number, line in enumerate((error.fix or "").splitlines())
+    ]
+    if len(lines) + len(steps) <= MAX_LINES:
+        return [*lines, *steps]
+    shown = lines[: MAX_LINES - 1 - len(steps[:1])]
+    steps = steps[: MAX_LINES - 1 - len(shown)]
+    # The mark stands where the first lines are missing.
+    return [*shown, *([_CUT, *steps] if len(shown) < len(lines) else [*steps, _CUT])]
 
 
 def error_card(error: AlurError, source: str | None = None) -> Html:

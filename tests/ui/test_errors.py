@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from alur_nb.runtime.errors import AlurError, NotebookError, Place
+from alur_nb.runtime.errors import AlurError, AuditError, NotebookError, Place
 from alur_nb.ui import errors
 from alur_nb.ui.errors import error_card, error_lines, located, users_frames
 
@@ -30,6 +30,18 @@ def test_a_long_error_is_cut_and_says_so() -> None:
     assert len(lines) == errors.MAX_LINES
     assert lines[-1] == "  ... `%alur --debug` and the same cell again show all of it"
     assert "a\nb\nc\nd" in error_card(error).text
+
+
+def test_a_long_message_leaves_room_for_the_next_step() -> None:
+    error = AuditError("3 rows do not fit:\n1\n2\n3\n4\n5\n6", fix="Mend them.\nOr not.")
+    assert error_lines(error) == [
+        "AuditError: 3 rows do not fit:",
+        "1",
+        "2",
+        "3",
+        "  ... `%alur --debug` and the same cell again show all of it",
+        "  next:  Mend them.",
+    ]
 
 
 def test_a_place_beyond_the_cell_has_no_mark() -> None:
