@@ -120,7 +120,7 @@ class History:
                 parts += [f"  {text}" for text in line.lines()]
             if len(lines) > self.shown:
                 parts.append(f"  {len(lines) - self.shown:,} older")
-        return "\n".join(parts) or "Nothing is declared."
+        return "\n".join(parts) or "Nothing is declared: run the cells that declare tables first."
 
     def __repr__(self) -> str:
         return str(self)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import itertools
 import re
@@ -18,6 +17,7 @@ from alur_nb.runtime.csv_scan import Marks, parse_row
 from alur_nb.runtime.dialect import Dialect, Inspection, inspect
 from alur_nb.runtime.errors import Place, SourceError
 from alur_nb.runtime.files import Files, SourceFile
+from alur_nb.runtime.globs import nearest, pattern_of
 from alur_nb.runtime.header import listed
 from alur_nb.runtime.jsonl_scan import inspect_json_lines
 from alur_nb.runtime.jsonl_values import RecordRules
@@ -96,24 +96,15 @@ def _near(files: Files, pattern: str) -> str:
         seen = list(itertools.islice(files.scan("**/*"), _NEAR_CAP))
     except SourceError:
         return ""
-    known = dict.fromkeys(_pattern_of(file.path) for file in seen if not file.path.startswith("/"))
-    if not known:
+    paths = [file.path for file in seen if not file.path.startswith("/")]
+    if not paths:
         return "The landing folder holds no file. "
-    # `data/orders/*.csv`, where `data` is the landing folder itself, is a usual slip.
-    inside = [name for name in known if pattern.endswith(f"/{name}")]
-    near = inside or difflib.get_close_matches(pattern, list(known), n=2, cutoff=0.6)
+    near = nearest(pattern, paths)
     if near:
         return f"Did you mean {listed(near)}? "
+    known = list(dict.fromkeys(map(pattern_of, paths)))
     more = f" and {len(known) - _NAMED:,} more" if len(known) > _NAMED else ""
-    return f"There are {listed(list(known)[:_NAMED])}{more}. "
-
-
-def _pattern_of(path: str) -> str:
-    """Return the glob for a file and those beside it: `orders/2024.csv.gz` is `orders/*.csv.gz`."""
-    one = PurePosixPath(path)
-    name = one.name
-    stem = name.partition(".")[0]
-    return (one.parent / f"*{name[len(stem) :]}").as_posix()
+    return f"There are {listed(known[:_NAMED])}{more}. "
 
 
 def format_of(found: Sequence[SourceFile]) -> FileFormat:

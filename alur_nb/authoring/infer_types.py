@@ -6,6 +6,7 @@ column a string, and the evidence says which of them it was.
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,11 +27,14 @@ from alur_nb.runtime.types import (
 
 MISFIT_SHARE = 0.01
 """A type is chosen where fewer than this share of the values are none of it."""
+ALMOST_SHARE = 0.1
+"""Where fewer than this share are none of it, the column is a string, and the evidence names the type and them."""
 NULL_WORDS = frozenset(
     ["na", "n/a", "#n/a", "null", "none", "nan", "nil", "-", "--", "?", "\\n", "unknown", "missing"]
 )
 
 _SHOWN_CHARACTERS = 30
+_NAMED = 3
 _NINE_DIGITS = 10**9
 _LONG_DIGITS = 18
 _PRECISIONS = (10, 18, 28, 38)
@@ -43,6 +47,7 @@ _MONEY = re.compile(
 _DAY = re.compile(r"date|day|datum|tag|_on$|_at$|^dt|_dt$")
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]")
 _COMMA = re.compile(r"[+-]?[0-9][0-9.]*,[0-9,.]*[0-9]|[+-]?[0-9.]+,[0-9]+")
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]{1,3}(?:\.[0-9]{3})+(?:,[0-9]+)?|[+-]?[0-9]+(?:,[0-9]+)?")
 _DAY_LIKE = re.compile(r"[0-9]{1,4}[./ -][0-9A-Z]")
 _SHORT_YEAR = re.compile(r"[0-9]{1,2}[./-][0-9]{1,2}[./-][0-9]{2}(?: .*)?")
 _YES_NO = (frozenset(["yes", "no"]), frozenset(["y", "n"]), frozenset(["t", "f"]), frozenset(["ja", "nein"]))
@@ -98,7 +103,7 @@ def choose(texts: Mapping[str, int], name: str = "") -> Choice:
     return found or _text(bare, name)
 
 
-def _fitting(texts: Mapping[str, int], test: Test) -> dict[str, int] | None:
+def _fitting(texts: Mapping[str, int], test: Test, share: float = MISFIT_SHARE) -> dict[str, int] | None:
     """Return the misfits where they are few enough; None as soon as they are too many."""
     total, wrong = sum(texts.values()), 0
     misfits: dict[str, int] = {}
@@ -106,7 +111,7 @@ def _fitting(texts: Mapping[str, int], test: Test) -> dict[str, int] | None:
         if not test(text):
             misfits[text] = count
             wrong += count
-            if wrong >= total * MISFIT_SHARE:
+            if wrong >= total * share:
                 return None
     return misfits
 
@@ -249,19 +254,55 @@ def _text(texts: Mapping[str, int], name: str) -> Choice:
             return Choice(
                 StringField(), doubts=(why,), null_word=next(iter(words)) if len(words) == 1 else ""
             )
-    return Choice(StringField(), notes=tuple(_nearly(texts)))
+    return _almost(texts, name) or Choice(StringField(), notes=tuple(_nearly(texts, name)))
 
 
-def _nearly(texts: Mapping[str, int]) -> Iterable[str]:
+def _almost(texts: Mapping[str, int], name: str) -> Choice | None:
+    """Keep a column text whose values are of another kind but for a few: the word of a totals row, an impossible day."""
+    is_day_like = _fitting(texts, lambda text: _DAY_LIKE.match(text) is not None, ALMOST_SHARE) is not None
+    patterns = [*_PLAIN_DAYS, *itertools.chain.from_iterable(_ORDERS)] if is_day_like else []
+    tests = (accepted_by(DoubleField()), accepted_by(DateField()), accepted_by(TimestampField()))
+    for test in (*tests, *map(formatted_as, patterns), _is_comma_number):
+        misfits = _fitting(texts, test, ALMOST_SHARE)
+        if misfits:
+            rest = {text: count for text, count in texts.items() if text not in misfits}
+            return _but_for(misfits, choose(rest, name), sum(texts.values()))
+    return None
+
+
+def _but_for(misfits: Mapping[str, int], other: Choice, total: int) -> Choice:
+    """Return text, with what the column would be without some of its values."""
+    named = ", ".join(map(quoted, itertools.islice(misfits, _NAMED))) + (
+        ", .." if len(misfits) > _NAMED else ""
+    )
+    but = f"all but {named} ({sum(misfits.values()):,} of {total:,})"
+    if isinstance(other.wanted, StringField):
+        # Leading zeros, a decimal comma, two orders of day and month: text in any case.
+        return Choice(StringField(), notes=tuple(f"{but}: {note}" for note in (*other.notes, *other.doubts)))
+    way = f"declared as {other.wanted.ddl} these rows are rejected, each with its reason"
+    return Choice(StringField(), doubts=(f"{but} are {other.wanted.ddl}: {way}",))
+
+
+def _is_comma_number(text: str) -> bool:
+    return _COMMA.fullmatch(text) is not None or WHOLE.fullmatch(text) is not None
+
+
+def _by_sql(texts: Iterable[str], name: str) -> str:
+    """Return how a query makes numbers of texts whose comma can be a decimal one; empty where it cannot be."""
+    if not name or not all(_DECIMAL_COMMA.fullmatch(text) for text in texts):
+        return ""
+    grouped = any("." in text for text in texts)
+    bare = f"replace({name}, '.', '')" if grouped else name
+    return f"; in SQL, if it is the decimal comma: CAST(replace({bare}, ',', '.') AS decimal(18,2))"
+
+
+def _nearly(texts: Mapping[str, int], name: str = "") -> Iterable[str]:
     first = next(iter(texts))
     if frozenset(text.lower() for text in texts) in _YES_NO:
         yield f"{' and '.join(quoted(text) for text in list(texts)[:2])}: boolean reads true and false only"
-    elif (
-        _fitting(texts, lambda text: _COMMA.fullmatch(text) is not None or WHOLE.fullmatch(text) is not None)
-        is not None
-    ):
+    elif _fitting(texts, _is_comma_number) is not None:
         comma = next((text for text in texts if "," in text), first)
-        yield f"numbers with a comma, as in {quoted(comma)}: no type reads them"
+        yield f"numbers with a comma, as in {quoted(comma)}: no type reads them{_by_sql(texts, name)}"
     elif _fitting(texts, lambda text: _SHORT_YEAR.fullmatch(text) is not None) is not None:
         yield f"years of two digits, as in {quoted(first)}: kept as text"
     elif _fitting(texts, lambda text: text[:1].isdigit()) is not None:

@@ -273,7 +273,12 @@ def find_notebook(
     found = project_notebooks(settings)
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(path.relative_to(settings.root).as_posix() for path in found) or "none"
+    if not found:
+        raise SettingsError(
+            "The project has no saved notebook.",
+            fix="Save the notebook beside alur.toml or in the folder `notebooks`, or name it: --notebook PATH.",
+        )
+    listed = ", ".join(path.relative_to(settings.root).as_posix() for path in found)
     raise SettingsError(
         f"It is not clear which notebook is meant; the project has: {listed}.",
         fix="Name it: --notebook PATH, or export('PATH').",

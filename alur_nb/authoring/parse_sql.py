@@ -121,7 +121,7 @@ def _one_select(query: str) -> exp.Expr:
         raise NotebookError(
             f"The body is not a SELECT but `{statements[0].key.upper()}`.",
             place=place_in_cell(query, tokens[0].start),
-            fix="Write one SELECT; the pipeline writes its result into the target.",
+            fix="Write one SELECT; only a pipeline writes, and only into its target.",
         )
     return statements[0]
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.rows import first_rows
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.errors import NotebookError, Place, suggest
+from alur_nb.runtime.errors import NotebookError, Place, plural, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import NewSource
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
@@ -34,9 +34,9 @@ class QueryResult:
 
     @property
     def count_text(self) -> str:
-        """How many rows there are, and whether more were left unread."""
-        count = f"{len(self.rows):,} row{'' if len(self.rows) == 1 else 's'}"
-        return count if self.is_complete else f"the first {count}; there are more"
+        """How many rows there are, and how to see more where some were left unread."""
+        count = plural(len(self.rows), "row")
+        return count if self.is_complete else f"the first {count}; there are more (-n shows more)"
 
     def __str__(self) -> str:
         if not self.columns:

@@ -137,7 +137,8 @@ class CheckedBytes:
         # Bytes of a character that began in the chunk before are part of the object: the offset may be negative.
         line, column = self._place(data, error.start - (len(error.object) - len(data)))
         wrong = error.object[error.start : error.start + 1].hex()
-        fix = 'Try options={"encoding": "latin-1"} (Western European), or deliver the file in UTF-8.'
+        # Not latin-1: there every byte is a character, so that the euro sign of a Windows file becomes an invisible one.
+        fix = 'Try options={"encoding": "windows-1252"} (Western European), or deliver the file in UTF-8.'
         if self._encoding != "utf-8":
             fix = "Leave the option `encoding` out if the file is UTF-8, or name the right one."
         return BadFileError(

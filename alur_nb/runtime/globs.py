@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import re
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 
 _WILDCARD = re.compile(r"[*?\[{]")
 
@@ -20,6 +23,24 @@ def split_pattern(pattern: str) -> tuple[str, str]:
 def literal_start(pattern: str) -> str:
     """Return what every match begins with: the glob up to its first wildcard."""
     return _WILDCARD.split(pattern, maxsplit=1)[0]
+
+
+def pattern_of(path: str) -> str:
+    """Return the glob for a file and those beside it: `orders/2024.csv.gz` is `orders/*.csv.gz`."""
+    one = PurePosixPath(path)
+    name = one.name
+    stem = name.partition(".")[0]
+    return (one.parent / f"*{name[len(stem) :]}").as_posix()
+
+
+def nearest(pattern: str, paths: Iterable[str]) -> list[str]:
+    """Return what a pattern that matches none of the paths may have meant, the nearest first: their globs, or they."""
+    known: dict[str, None] = {}
+    for path in paths:
+        known |= dict.fromkeys((pattern_of(path),) if _WILDCARD.search(pattern) else (path, pattern_of(path)))
+    # `data/orders/*.csv`, where `data` is the landing folder itself, is a usual slip.
+    inside = [name for name in known if pattern.endswith(f"/{name}") and not name.startswith("*")]
+    return [max(inside, key=len)] if inside else difflib.get_close_matches(pattern, known, n=2, cutoff=0.6)
 
 
 def is_hidden(name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 log = logging.getLogger(__name__)
+_JAVA_FRAME = re.compile(r"\s+(at \S+\(.*\)|\.\.\. [0-9]+ more)\s*$")
 
 
 @dataclass(slots=True)
@@ -276,7 +278,13 @@ class OpenBatch:
         dying = replace(
             self.batch, counts=counts, reject_reasons=self.reject_reasons, checks=for_ledger(self.checks)
         )
-        publish.abort(self.workspace, dying, str(error) or type(error).__name__)
+        publish.abort(self.workspace, dying, reason_of(error))
+
+
+def reason_of(error: BaseException) -> str:
+    """Return what an error says, for the ledger: without the frames that Java adds to its own."""
+    lines = [line for line in str(error).splitlines() if not _JAVA_FRAME.match(line)]
+    return "\n".join(lines) or type(error).__name__
 
 
 def _shape(table: Table) -> dict[str, str]:

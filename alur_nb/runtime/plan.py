@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ from alur_nb.runtime import evolution, readers
 from alur_nb.runtime.compare import Comparison, PlannedFile, Status, compared, scan
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import SourceFile, content_of
+from alur_nb.runtime.globs import nearest
 from alur_nb.runtime.header import listed
 from alur_nb.runtime.input_history import InputHistory, read_history
 from alur_nb.runtime.lake import added_by
@@ -28,6 +31,8 @@ _INSPECT_THREADS = 8
 _SMALL_BYTES = 64 << 10
 # Handed out in parts: of 10,000 small files each would else be a task of its own.
 _PARTS_PER_THREAD = 32
+# Landing files among which a pattern that matches none is looked for.
+_NEAR_CAP = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def list_source(
         history = read_history(workspace.ledger, target.qualified_name)
     listed = sorted(scan(workspace.files, source), key=lambda file: file.path)
     files = tuple(compared(file, history.of(file.path), retry=False) for file in listed)
-    warnings = _warnings(target, source, len(files), len(history))
+    warnings = () if files or len(history) else (_nothing_found(workspace, target, source),)
     return SourcePlan(parameter, source, source.contract or target, files, warnings)
 
 
@@ -133,7 +138,7 @@ def survey_source(
         added_by(contract, live(ledger.batches(table)))  # refuses another type than before
     files, warnings = _same_content(files, history, source.same_content)
     warnings += [note for planned in files for note in _binding_notes(planned, source)]
-    nothing = _warnings(target, source, comparison.listed, len(history))
+    nothing = () if comparison.listed or len(history) else (_nothing_found(workspace, target, source),)
     notes = (*nothing, *warnings, *evolution.notes(contract), *comparison.notes())
     return SourcePlan(parameter, source, contract, tuple(files), notes)
 
@@ -146,10 +151,15 @@ def refusals(plan: SourcePlan) -> list[SourceError]:
     return [*found, _bad(bad)] if bad and plan.source.strict else found
 
 
-def _warnings(target: Table, source: FileSource, listed: int, known: int) -> tuple[str, ...]:
-    if listed or known:
-        return ()
-    return (f"No file matches {', '.join(source.patterns)}, and {target.qualified_name} is empty.",)
+def _nothing_found(workspace: Workspace, target: Table, source: FileSource) -> str:
+    """Return that no file was ever there, with what the pattern may have meant."""
+    near: list[str] = []
+    if not any("://" in pattern for pattern in source.patterns):
+        with contextlib.suppress(SourceError):
+            paths = [file.path for file in itertools.islice(workspace.files.scan("**/*"), _NEAR_CAP)]
+            near = [name for pattern in source.patterns for name in nearest(pattern, paths)]
+    meant = f" (did you mean `{near[0]}`?)" if near else ""
+    return f"No file matches {', '.join(source.patterns)}{meant}, and {target.qualified_name} is empty."
 
 
 def _settle_change(

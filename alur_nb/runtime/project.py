@@ -174,7 +174,7 @@ class Project:
             f"There is no table `{name}`{suggest(name, known)}.",
             fix=f"Declared: {', '.join(tables)}."
             if tables
-            else "Declare it with %%alur_table, or as a class.",
+            else "Run the cell that declares it first, or declare it with %%alur_table.",
         )
 
     def pipeline(self, name: str) -> Pipeline:
@@ -192,7 +192,7 @@ class Project:
             f"There is no pipeline `{name}`{suggest(name, known)}.",
             fix=f"Declared: {', '.join(known)}."
             if known
-            else "Declare it with %%alur_pipeline, or @pipeline.",
+            else "Run the cell that declares it first, or declare it with %%alur_pipeline.",
         )
 
     def edges(self) -> tuple[tuple[str, str], ...]:

@@ -18,9 +18,11 @@ from alur_nb.runtime.drops import drop_rules
 from alur_nb.runtime.engine import Engine
 from alur_nb.runtime.engine_spark import SparkEngine
 from alur_nb.runtime.errors import (
+    AlurError,
     CheckError,
     LedgerError,
     NotYetSupportedError,
+    RunCancelledError,
 )
 from alur_nb.runtime.ingest import OpenBatch
 from alur_nb.runtime.ledger import Batch, Lease
@@ -139,7 +141,9 @@ def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
             )
         # Also a KeyboardInterrupt: the batch is ended in the ledger, then it goes on.
         except BaseException as error:
-            batch.abort(error)
+            # Of a job that was cancelled Spark says that it failed.
+            is_stopped = run.cancelled.is_set() and not isinstance(error, AlurError)
+            batch.abort(RunCancelledError("The run was cancelled.") if is_stopped else error)
             raise
         publish.finish(workspace, table, sealed.id)
         run.tell(Event(pipeline.name, "published", rows=sealed.counts["rows"]))

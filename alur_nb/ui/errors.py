@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MAX_LINES = 6
 
+_CUT = "  ... `%alur --debug` and the same cell again show all of it"
+
 _HERE = Path(__file__).resolve().parents[1]
 # Packages whose frames the user neither wrote nor called.
 _MACHINERY = ("IPython", "ipykernel", "pyspark", "py4j")
@@ -35,25 +37,36 @@ def error_lines(
 ) -> list[str]:
     """Return what ends a cell, six lines at most: what is wrong, where, the line with its mark, the next step.
 
-    `rest` begins the sentence that says where the lines are which are left out.
+    Of what is too long the beginning is shown, and always the first line of the next step. `rest` begins the sentence
+    that says where the lines are which are left out.
     """
-    lines = whole_lines(error, source)
-    if len(lines) > MAX_LINES:
-        lines[MAX_LINES - 1 :] = [f"  ... {rest} all of it"]
-    return lines
+    lines, steps = _said(error, source), _steps(error)
+    if len(lines) + len(steps) <= MAX_LINES:
+        return [*lines, *steps]
+    cut = f"  ... {rest} all of it"
+    shown = lines[: MAX_LINES - 1 - len(steps[:1])]
+    steps = steps[: MAX_LINES - 1 - len(shown)]
+    # The mark stands where the first lines are missing.
+    return [*shown, *([cut, *steps] if len(shown) < len(lines) else [*steps, cut])]
 
 
 def whole_lines(error: AlurError, source: str | None = None) -> list[str]:
     """Return all that there is to say of an error, however long."""
-    lines = [f"{type(error).__name__}: {error.message}".splitlines()[0]]
-    lines += error.message.splitlines()[1:]
+    return [*_said(error, source), *_steps(error)]
+
+
+def _said(error: AlurError, source: str | None) -> list[str]:
+    lines = f"{type(error).__name__}: {error.message}".splitlines()
     if error.place is not None and str(error.place):
         lines.append(f"  where: {error.place}")
-    lines += _marked_line(error.place, source)
-    if error.fix:
-        first, *rest = error.fix.splitlines()
-        lines += [f"  next:  {first}", *(f"         {line}" for line in rest)]
-    return lines
+    return [*lines, *_marked_line(error.place, source)]
+
+
+def _steps(error: AlurError) -> list[str]:
+    return [
+        f"  {'next: ' if number == 0 else ' ' * 6} {line}"
+        for number, line in enumerate((error.fix or "").splitlines())
+    ]
 
 
 def error_card(error: AlurError, source: str | None = None) -> Html:

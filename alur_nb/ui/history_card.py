@@ -15,7 +15,7 @@ _BAR, _SPACE, _HEIGHT, _FOOT = 18, 6, 72, 14
 def history_card(value: History) -> Html:
     """Show the batches of each table, the newest first, as the text does."""
     if not value.tables:
-        return card(paragraph("Nothing is declared."))
+        return card(paragraph(str(value)))
     parts: list[Content] = []
     for name, lines in value.tables.items():
         shown = lines[: value.shown]

@@ -29,7 +29,7 @@ from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
 from alur_nb.ui.saved import unsaved
 from alur_nb.ui.session import Session
-from alur_nb.ui.work import Task, in_background
+from alur_nb.ui.work import Task, in_background, wait_for_cancelled
 
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
@@ -91,6 +91,7 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
     )
 
     def work(task: Task[RunReport]) -> RunReport:
+        wait_for_cancelled(task)
         return operate.run(
             wanted,
             options.env,

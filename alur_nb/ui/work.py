@@ -28,6 +28,8 @@ TICK_SECONDS = 0.2
 FIRST_SIGN_SECONDS = 0.2
 CANCEL_SECONDS = 5.0
 _LATEST_JOBS = 16
+_stopping: list[Task[Any]] = []
+"""Cancelled work that had not ended when its cell did."""
 CLOCK_SECONDS = 1.0
 """How often the elapsed time alone is shown."""
 
@@ -60,7 +62,8 @@ class Task(Generic[T]):
 
     def tell(self, subject: str, step: str) -> None:
         """Note where a part of the work is; may be called from any thread."""
-        self._note(subject, Part(step))
+        if self.parts.get(subject) != Part(step):
+            self._note(subject, Part(step))
 
     def follow(self, event: Event) -> None:
         """Note a step of a run, with its numbers; may be called from any thread."""
@@ -96,7 +99,10 @@ def in_background(shell: InteractiveShell, task: Task[T]) -> T:
             progress.show()
             task.ended.wait(TICK_SECONDS)
     except KeyboardInterrupt as interrupt:
-        note = "" if _cancel(task) else "; it ends in the background as soon as it can be stopped"
+        note = ""
+        if not _cancel(task):
+            _stopping.append(task)
+            note = "; it ends in the background as soon as it can be stopped"
         progress.show(state="cancelled")
         render_as(interrupt, [f"cancelled: {task.title}{note}"])
         raise
@@ -118,6 +124,19 @@ def _do(shell: InteractiveShell, task: Task[Any], parent: Any) -> None:
             shell.set_parent(parent)  # type: ignore[attr-defined]
     finally:
         task.run()
+
+
+def wait_for_cancelled(task: Task[Any]) -> None:
+    """Wait, in the thread of a task, until work that was cancelled before it has ended: it may hold a table's lease."""
+    for other in list(_stopping):
+        subject = f"the cancelled {other.title}"
+        while not (other.ended.is_set() or task.cancelled.is_set()):
+            task.tell(subject, "is ending, which is waited for")
+            other.ended.wait(TICK_SECONDS)
+        # It is no part of this work.
+        task.parts.pop(subject, None)
+        if other.ended.is_set():
+            _stopping.remove(other)
 
 
 def _cancel(task: Task[Any]) -> bool:

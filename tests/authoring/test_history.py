@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from alur_nb.authoring.history import history
+from alur_nb.authoring.history import History, history
 from alur_nb.runtime.selection import Selection
 from tests.crash.worker import Fault, What
 from tests.crash.world import COPIES, ORDERS, PROJECT, World
@@ -61,3 +61,7 @@ def test_all_tables_and_no_more_than_is_asked_for(world: World) -> None:
 def test_a_table_without_a_batch() -> None:
     with World() as world:
         assert "bronze.orders: no batch" in str(history(PROJECT, "orders", workspace=world.workspace))
+
+
+def test_without_tables_it_says_that_cells_declare_them() -> None:
+    assert str(History({})) == "Nothing is declared: run the cells that declare tables first."

@@ -59,7 +59,7 @@ BAD = [
         "latin.csv",
         "id,größe\n1,a\n".encode("latin-1"),
         "is no character in utf-8",
-        "--option encoding=latin-1",
+        "--option encoding=windows-1252",
     ),
     ("sheet.csv", b"PK\x03\x04" + b"\0" * 99, "an Excel workbook", "Save it as CSV"),
     ("picture.csv", b"\x89PNG\r\n\0\0\0\rIHDR", "cannot be read", None),

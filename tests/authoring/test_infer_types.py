@@ -168,3 +168,36 @@ def test_a_type_accepts_every_value_but_those_that_are_named(texts: dict[str, in
 
 def test_a_long_value_is_shown_short() -> None:
     assert quoted("a`b\n" + "c" * 99) == f"`a'b {'c' * 26}...`"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (
+            [*NUMBERS[:40], "Summe"],
+            "all but `Summe` (1 of 41) are int: declared as int these rows are rejected",
+        ),
+        (["2024-02-28"] * 20 + ["2024-02-30"], "all but `2024-02-30` (1 of 21) are date: declared as date"),
+        (["28.02.2024"] * 20 + ["30.02.2024"], "all but `30.02.2024` (1 of 21) are date"),
+        (["00123"] * 20 + ["Summe"], "all but `Summe` (1 of 21): leading zeros, as in `00123`: kept as text"),
+        (["1,5"] * 20 + ["-.-"], "all but `-.-` (1 of 21): numbers with a comma, as in `1,5`"),
+        ([*NUMBERS, *"abcdefghijklmnop"], "all but `a`, `b`, `c`, .. (16 of 1,016) are int"),
+    ],
+)
+def test_text_that_is_nearly_something_else_says_what_and_which_values(values: list[str], said: str) -> None:
+    choice = choose(Counter(values))
+    assert isinstance(choice.wanted, StringField)
+    assert said in " ".join((*choice.notes, *choice.doubts))
+
+
+@pytest.mark.parametrize(
+    ("values", "way"),
+    [
+        (["1,5", "12"], "CAST(replace(price, ',', '.') AS decimal(18,2))"),
+        (["1.234,50", "12,00"], "CAST(replace(replace(price, '.', ''), ',', '.') AS decimal(18,2))"),
+        (["1,234.50", "12,00"], ""),
+    ],
+)
+def test_a_decimal_comma_comes_with_the_query_that_reads_it(values: list[str], way: str) -> None:
+    (note,) = choose(Counter(values), "price").notes
+    assert note.partition("decimal comma: ")[2] == way

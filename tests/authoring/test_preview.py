@@ -312,7 +312,10 @@ def test_no_file_at_all(workspace: Workspace, project: Project, land: Land) -> N
     land("orders/.hidden", "")
     found = look(workspace, project)
     assert found.verdict == "nothing new"
-    assert any("No file matches" in text for text in found.warnings)
+    assert any("No file matches orders/*, and" in text for text in found.warnings)
+    land("order/1.csv", "id\n1\n")
+    near = look(workspace, project).warnings
+    assert any("No file matches orders/* (did you mean `order/*.csv`?)" in text for text in near)
 
 
 def test_load_to_bronze_is_previewed_like_files(workspace: Workspace, project: Project, land: Land) -> None:

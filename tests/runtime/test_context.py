@@ -132,3 +132,16 @@ def test_export_mode_is_said_by_the_environment(
 ) -> None:
     monkeypatch.setenv("ALUR_MODE", mode)
     assert is_export_mode() is expected
+
+
+@pytest.mark.slow
+def test_a_write_that_is_aborted_does_not_fill_the_cell_with_java() -> None:
+    tell = (
+        "from alur_nb.runtime.context import get_spark_session as s; jvm = s()._jvm; "
+        "log = jvm.org.apache.logging.log4j.LogManager.getLogger('x.Y'); "
+        "[log.error(text) for text in ('Aborting task', 'Aborting job 1-2.', 'Job job_1 aborted.', 'Disk is full')]"
+    )
+    done = subprocess.run([sys.executable, "-c", tell], capture_output=True, text=True, check=True)
+    assert [line.partition("ERROR ")[2] for line in done.stderr.splitlines() if "ERROR" in line] == [
+        "Y: Disk is full"
+    ]

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alur_nb.runtime.globs import glob_regex, literal_start, split_pattern
+from alur_nb.runtime.globs import glob_regex, literal_start, nearest, split_pattern
 
 
 @given(st.text(alphabet="ab[]{}*?,!.-_ é", min_size=1, max_size=12).filter(lambda name: "/" not in name))
@@ -40,3 +40,20 @@ def test_a_pattern_begins_with_what_holds_no_wildcard(
 def test_every_match_begins_with_the_literal_start(pattern: str, name: str) -> None:
     if re.fullmatch(glob_regex(pattern), name):
         assert name.startswith(literal_start(pattern))
+
+
+PATHS = ("orders/1.csv", "orders/2.csv", "customers.csv", "both/1.jsonl.gz")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("order/*.csv", ["orders/*.csv"]),
+        ("data/orders/*.csv", ["orders/*.csv"]),
+        ("customer.csv", ["customers.csv"]),
+        ("both/*.jsonl", ["both/*.jsonl.gz"]),
+        ("nothing/like/it", []),
+    ],
+)
+def test_a_pattern_that_matches_nothing_is_likened_to_what_is_there(pattern: str, meant: list[str]) -> None:
+    assert nearest(pattern, PATHS)[:1] == meant

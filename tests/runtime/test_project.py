@@ -65,6 +65,8 @@ def test_an_empty_project_says_how_to_declare() -> None:
     with pytest.raises(DeclarationError) as caught:
         empty.table("orders")
     assert "%%alur_table" in str(caught.value)
+    # After a restart of the kernel it is the usual reason.
+    assert "Run the cell that declares it first" in str(caught.value)
     with pytest.raises(DeclarationError, match="no pipeline `orders`"):
         empty.pipeline("orders")
     assert empty.order() == ()

@@ -9,6 +9,8 @@ import pytest
 
 from alur_nb import BronzeTable, IntegerField, files, new, pipeline
 from alur_nb.runtime.calling import Event
+from alur_nb.runtime.errors import AuditError
+from alur_nb.runtime.ingest import reason_of
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
@@ -72,3 +74,11 @@ def test_a_cancelled_run_begins_nothing(chain: Project, workspace: Workspace, la
         Event("copy_orders", "ended", "cancelled"),
     ]
     assert workspace.ledger.batches("bronze.orders") == []
+
+
+def test_the_ledger_keeps_what_an_error_says_without_javas_frames() -> None:
+    said = "An error occurred while calling o1.parquet.\n: java.io.IOException: disk full\n"
+    frames = "\tat a.b.C$.d(C.scala:12)\n\tat java.base/e.F.g(Native Method)\nCaused by: X\n\t... 48 more\n"
+    assert reason_of(RuntimeError(said + frames)).splitlines() == [*said.splitlines(), "Caused by: X"]
+    assert reason_of(AuditError("2 rows do not fit:\n  at home | 1")) == "2 rows do not fit:\n  at home | 1"
+    assert reason_of(KeyboardInterrupt()) == "KeyboardInterrupt"

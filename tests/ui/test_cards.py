@@ -314,8 +314,8 @@ def test_ipython_shows_the_cards(notebook: Notebook, name: str) -> None:
 
 
 def test_a_query_says_that_there_are_more_rows() -> None:
-    assert str(QUERY).endswith("the first 2 rows; there are more")
-    assert "the first 2 rows; there are more" in read(str(to_html(QUERY)))
+    assert str(QUERY).endswith("the first 2 rows; there are more (-n shows more)")
+    assert "the first 2 rows; there are more (-n shows more)" in read(str(to_html(QUERY)))
     assert "NULL" in str(QUERY)
     assert "…" in str(QUERY)
 

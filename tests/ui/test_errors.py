@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from alur_nb.runtime.errors import AlurError, NotebookError, Place
+from alur_nb.runtime.errors import AlurError, AuditError, NotebookError, Place
 from alur_nb.ui import errors
 from alur_nb.ui.errors import error_card, error_lines, located, users_frames
 
@@ -50,6 +50,18 @@ def test_a_long_error_is_cut_and_says_so() -> None:
 )
 def test_the_next_step_is_code_only_where_it_is_code(fix: str, shown: str) -> None:
     assert f"<dt>next</dt><dd>{shown}</dd>" in error_card(AlurError("x", fix=fix)).text
+
+
+def test_a_long_message_leaves_room_for_the_next_step() -> None:
+    error = AuditError("3 rows do not fit:\n1\n2\n3\n4\n5\n6", fix="Mend them.\nOr not.")
+    assert error_lines(error) == [
+        "AuditError: 3 rows do not fit:",
+        "1",
+        "2",
+        "3",
+        "  ... `%alur --debug` and the same cell again show all of it",
+        "  next:  Mend them.",
+    ]
 
 
 def test_a_place_beyond_the_cell_has_no_mark() -> None:

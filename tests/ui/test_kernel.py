@@ -45,7 +45,7 @@ STATE = """import pyspark, alur_nb
 from alur_nb.runtime.workspace import open_workspace
 ledger = open_workspace().ledger
 jobs = pyspark.SparkContext._active_spark_context.statusTracker().getActiveJobsIds()
-(jobs, ledger.lease("bronze.patient"), [str(b.state) for b in ledger.batches("bronze.patient")])
+(jobs, ledger.lease("bronze.patient"), [(str(b.state), b.reason) for b in ledger.batches("bronze.patient")])
 """
 CANCELLED_SECONDS = 3.0
 
@@ -167,7 +167,7 @@ def test_a_run_that_was_interrupted_in_a_spark_job_loads_each_row_once_when_it_r
     assert ran.error == ["cancelled: run of patient"]
     assert ended_at - stopped_at < CANCELLED_SECONDS
     state = kernel.run(STATE, "state").texts()
-    assert state == ["([], None, ['ABORTED'])"]
+    assert state == ["([], None, [('ABORTED', 'The run was cancelled.')])"]
     assert not list((folder / ".alur" / "warehouse").rglob("patient/batch_id=*"))
     slowly.unlink()
     again = kernel.run("%alur_run patient", "run")

@@ -66,7 +66,7 @@ def test_a_query_keeps_its_quotes_on_a_line_and_says_what_it_left_out(shop: Note
     found = shop.ok("%alur_sql -n 1 select id, 'a \"b\"' as text from orders order by id")
     assert found.rows == ((1, 'a "b"'),)
     assert not found.is_complete
-    assert str(found).endswith("the first 1 row; there are more")
+    assert str(found).endswith("the first 1 row; there are more (-n shows more)")
     assert shop.ok("%alur_sql select '{x}' as text").rows == (("{x}",),)
 
 

@@ -285,3 +285,40 @@ def test_stages_that_spark_skips_are_not_counted() -> None:
     assert numbers((7, 0, 0), (8, 0, 0), (9, 2, 0), (10, 0, 0)) == [9, 10]
     assert numbers((7, 0, 4), (8, 0, 0), (9, 0, 3)) == [7, 9]
     assert numbers((7, 0, 0), (8, 0, 0)) == [7, 8]
+
+
+def test_work_after_cancelled_work_waits_for_its_end_and_says_so(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyspark", _pyspark(lambda group: None))
+    monkeypatch.setattr(work, "CANCEL_SECONDS", 0.1)
+    release = threading.Event()
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    before = Task("run of orders", lambda task: release.wait(10))
+    with pytest.raises(KeyboardInterrupt):
+        in_background(notebook.shell, before)
+    notebook.publisher.outputs.clear()
+
+    def after(task: Task[bool]) -> bool:
+        threading.Timer(0.6, release.set).start()
+        work.wait_for_cancelled(task)
+        return before.ended.is_set()
+
+    assert in_background(notebook.shell, Task("run", after))
+    texts = [output["data"]["text/plain"] for output in published(notebook)]
+    assert any("the cancelled run of orders: is ending, which is waited for" in text for text in texts)
+    assert "orders" not in texts[-1]
+    assert before not in work._stopping
+
+
+def test_the_wait_for_cancelled_work_ends_by_an_interrupt(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck: Task[None] = Task("run of orders", lambda task: None)
+    monkeypatch.setattr(work, "_stopping", [stuck])
+    monkeypatch.setitem(sys.modules, "pyspark", _pyspark(lambda group: None))
+    threading.Timer(0.3, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt) as caught:
+        in_background(notebook.shell, Task("run", work.wait_for_cancelled))
+    assert caught.value._render_traceback_() == ["cancelled: run"]  # type: ignore[attr-defined]
+    assert work._stopping == [stuck]
