@@ -117,14 +117,16 @@ class Table:
     module: str = field(default="__main__", compare=False, repr=False)
     added: frozenset[str] = frozenset()
     """Columns that no class declares: a batch added them, under schema_mode="evolve"."""
+    is_contract: bool = False
+    """Whether these are the columns of files alone, of a class that declares no table."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", FrozenMap(self.columns))
 
     @property
     def qualified_name(self) -> str:
-        """`layer.name`, by which the table is always addressable."""
-        return f"{self.layer}.{self.name}"
+        """`layer.name`, by which the table is always addressable; the class's name where it declares no table."""
+        return self.class_name if self.is_contract else f"{self.layer}.{self.name}"
 
     @property
     def write_mode(self) -> WriteMode:

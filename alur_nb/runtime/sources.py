@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from alur_nb.runtime.errors import DeclarationError, suggest
-from alur_nb.runtime.tables import Table, TableType, table_of
+from alur_nb.runtime.tables import Table, TableType, contract_of, table_of
 from alur_nb.runtime.types import FrozenMap
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ def files(
     source_system
         What `_source_system` says in every row.
     contract
-        The columns of the files, where they are not the target's.
+        The columns of the files, where they are not the target's: a table class, which need not declare a table.
     format
         `"csv"`, `"jsonl"` (JSON lines), `"parquet"`; the first two also in `.gz`, `.bz2`, `.zst`, `.zstd`.
     options
@@ -188,7 +188,7 @@ def files(
     return FileSource(
         patterns=_patterns(pattern),
         source_system=_text("source_system", source_system),
-        contract=None if contract is None else table_of(contract),
+        contract=None if contract is None else contract_of(contract),
         format=chosen,
         options=given,
         strict=_flag("strict", strict),

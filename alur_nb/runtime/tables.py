@@ -50,6 +50,7 @@ __all__ = [
     "TableType",
     "WriteMode",
     "bucket",
+    "contract_of",
     "day",
     "hour",
     "month",
@@ -114,6 +115,11 @@ class TableType(type):
         return cls.__table
 
     @property
+    def declares_table(cls) -> bool:
+        """Whether the class stands for a table of the lake; layers, mixins and abstract classes do not."""
+        return cls.__table is not None
+
+    @property
     def schema(cls) -> StructType:
         """The columns as a pyspark `StructType`."""
         return cls.__table__.schema()
@@ -145,6 +151,29 @@ def table_of(value: object) -> Table:
         f"a table is wanted here, and {value!r} was given.",
         fix="give the table's class, as in target=OrdersBronze",
     )
+
+
+def contract_of(value: object) -> Table:
+    """Return the columns that files are to have, of any table class: also of one that declares no table.
+
+    Raises
+    ------
+    DeclarationError
+        The value is no table class, or has no columns.
+    """
+    if not isinstance(value, TableType) or value.declares_table or not any(_field_names(value)):
+        return table_of(value)
+    contract = Table(
+        layer=_layer_of(value) or "bronze",
+        name=table_name(value.__name__),
+        class_name=value.__name__,
+        columns=_fields(value),
+        description=inspect.cleandoc(vars(value).get("__doc__") or ""),
+        module=value.__module__,
+        is_contract=True,
+    )
+    check_table(contract)
+    return contract
 
 
 def snake_case(name: str) -> str:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 MAX_LINES = 6
 
-_CUT = "  ... `%alur --debug` and the same cell again show all of it"
 
 _HERE = Path(__file__).resolve().parents[1]
 # Packages whose frames the user neither wrote nor called.

@@ -111,6 +111,35 @@ def test_sources_are_read_by_what_they_are() -> None:
     assert made["late"].upstream_tables == {"bronze.orders", "bronze.rates"}
 
 
+@pytest.mark.parametrize(
+    "made",
+    [
+        "class OrdersFile(BaseTable):",
+        "class OrdersFile(BronzeTable):\n    class Meta: abstract = True",
+        "class Columns(BaseTable):\n    order_no = StringField()\nclass OrdersFile(Columns):",
+    ],
+)
+def test_a_class_that_declares_no_table_is_a_contract(made: str, project: Project) -> None:
+    names = declare(
+        f"{made}\n    'As the shop delivers.'\n    id = StringField(nullable=False)\n"
+        "@pipeline(sources={'o': files('x/*.csv', contract=OrdersFile)}, target=Late)\ndef late(o): ..."
+    )
+    contract = names["late"].sources["o"].contract
+    assert contract.qualified_name == "OrdersFile"
+    assert list(contract.columns)[-1] == "id" and not contract.columns["id"].nullable
+    assert "OrdersFile" not in {table.class_name for table in project.tables.values()}
+    assert project.pipeline("late").sources["o"] == names["late"].sources["o"], "no table is taken for it"
+    assert not project.problems()
+
+
+def test_a_contract_has_columns() -> None:
+    with pytest.raises(DeclarationError, match="BaseTable declares no table"):
+        pipelines.files("x", contract=tables.BaseTable)
+    names = declare("class Odd(BaseTable):\n    batch_id = StringField()")
+    with pytest.raises(DeclarationError, match="batch_id"):
+        pipelines.files("x", contract=names["Odd"])
+
+
 def test_files_keeps_what_was_said() -> None:
     source = files(
         ["a/*.csv", Path("b") / "c.csv", "a/*.csv"],
