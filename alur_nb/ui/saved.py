@@ -42,7 +42,7 @@ def _saved_cells(path: Path) -> dict[str, str] | None:
         # A source is a text or a list of lines, ids came with format 4.5 (nbformat.readthedocs.io).
         code = [(cell, "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
         return {str(cell.get("id") or text_id(text)): text for cell, text in code}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
