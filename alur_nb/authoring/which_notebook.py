@@ -44,7 +44,7 @@ def code_cells(path: Path) -> list[tuple[str | None, str]] | None:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         # A source is a text or a list of lines (nbformat.readthedocs.io).
         return [(cell.get("id"), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 

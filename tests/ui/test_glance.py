@@ -192,7 +192,7 @@ def test_the_kernel_is_compared_with_the_saved_notebook(
     )
     assert second.startswith("in the kernel, not in the saved notebook: pipeline find_late (cell [7]); save")
     assert first in read(str(to_html(shop.ok("%alur"))))
-    for text in ("{", "[]", '{"cells": [3]}'):
+    for text in ("{", "[]", '{"cells": [3]}', "[" * 100_000):
         Path("shop.ipynb").write_text(text)
         (note,) = shop.ok("%alur").notes
         assert note == "shop.ipynb was not compared with the kernel: it cannot be read as a notebook"
