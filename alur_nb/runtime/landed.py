@@ -62,6 +62,15 @@ def checked_uri(file: LandedFile) -> str:
             f"{file.path}: Spark cannot open a local file with `:` in its name.",
             fix="Rename the file, for instance with `-` for `:`.",
         )
+    try:
+        file.uri.encode()
+    except (
+        UnicodeEncodeError
+    ) as error:  # Linux takes any bytes for a name, and Python hands them out as surrogates
+        raise SourceError(
+            f"{ascii(file.path)[1:-1]}: the name is no UTF-8, and Spark cannot be told it.",
+            fix="Rename the file or its folder.",
+        ) from error
     if ":" in file.uri.partition(":")[2] and literal_uri(file.uri) != file.uri:
         # Hadoop's Globber takes what is before the colon for a scheme (measured with 3.3.4).
         raise SourceError(

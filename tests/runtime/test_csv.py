@@ -164,7 +164,12 @@ class Elsewhere:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("_x.csv", "begins with `_`"), (".x.csv", r"begins with `\.`"), ("10:15.csv", "`:` in its name")],
+    [
+        ("_x.csv", "begins with `_`"),
+        (".x.csv", r"begins with `\.`"),
+        ("10:15.csv", "`:` in its name"),
+        ("\udcff.csv", r"^\\udcff.csv: the name is no UTF-8"),
+    ],
 )
 def test_names_that_spark_would_pass_over_are_refused(
     name: str, message: str, spark: SparkSession, tmp_path: Path
