@@ -279,7 +279,7 @@ def _but_for(misfits: Mapping[str, int], other: Choice, total: int) -> Choice:
     if isinstance(other.wanted, StringField):
         # Leading zeros, a decimal comma, two orders of day and month: text in any case.
         return Choice(StringField(), notes=tuple(f"{but}: {note}" for note in (*other.notes, *other.doubts)))
-    way = f"declared as {other.wanted.ddl} these rows are rejected, each with its reason"
+    way = "declared so, these rows are rejected, and --no-strict loads the others"
     return Choice(StringField(), doubts=(f"{but} are {other.wanted.ddl}: {way}",))
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from alur_nb.authoring.listing import source_text
-from alur_nb.runtime.errors import DeclarationError, plural
+from alur_nb.runtime.errors import DeclarationError, SourceError, plural
 from alur_nb.runtime.flow import Pipeline
+from alur_nb.runtime.globs import pattern_of
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import SETTINGS_FILE, load_settings
 from alur_nb.ui.dag_picture import Graph
@@ -17,6 +21,8 @@ from alur_nb.ui.memory import Memory
 from alur_nb.ui.plain import page
 
 _IN_SESSION = "in this session"
+# Landing files that are looked at for a next step.
+_LOOK = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +190,15 @@ def _last_run(name: str, state: TableState, memory: Memory | None) -> str:
 def _next_steps(project: Project, listed: Sequence[PipelineLine], problems: Sequence[str]) -> list[str]:
     """Return what to type next, the most urgent first."""
     if not project.tables:
-        return ["declare a table: %%alur_table orders, then lines such as order_id string not null"]
+        found = [f"infer a table: %alur_table {name} --from '{what}'" for name, what in _landed().items()]
+        return [
+            *(found[:1] or [f"to begin with files: put some into {_landing_text()}, then %alur again"]),
+            "declare a table: %%alur_table orders, then lines such as order_id string not null",
+        ]
     if not listed:
         table = next(iter(project.tables.values()))
-        line = f"%alur_pipeline ingest_{table.name} --from '{table.name}/*.csv' --target {table.class_name}"
+        pattern = _landed().get(table.name, f"{table.name}/*.csv")
+        line = f"%alur_pipeline ingest_{table.name} --from '{pattern}' --target {table.class_name}"
         return [f"declare a pipeline: {line}"]
     steps = ["%alur_check"] if problems else []
     failed = next((line.name for line in listed if line.last.startswith(("failed", "aborted"))), None)
@@ -201,3 +212,31 @@ def _next_steps(project: Project, listed: Sequence[PipelineLine], problems: Sequ
         else f"for AWS add [env.dev] to {SETTINGS_FILE}, then export"
     )
     return steps
+
+
+def _landed() -> dict[str, str]:
+    """Return a table's name for each folder of landing files, or file, with its pattern; no more than a look."""
+    # Where the look costs nothing: not at each import of the front end.
+    from alur_nb.authoring.infer import landing_files
+
+    files, _ = landing_files()
+    try:
+        paths = sorted(file.path for file in itertools.islice(files.scan("**/*"), _LOOK))
+    # No landing folder yet.
+    except SourceError:
+        return {}
+    found: dict[str, str] = {}
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        word = re.sub(r"\W+", "_", folder.rpartition("/")[2] or name.partition(".")[0]).lower()
+        if word.isidentifier():
+            found.setdefault(word, pattern_of(path) if folder else path)
+    return found
+
+
+def _landing_text() -> str:
+    """Return the landing folder as seen from the project, where it is inside of it: else paths differ by machine."""
+    from alur_nb.authoring.infer import landing_files
+
+    root, folder = load_settings().root, Path(landing_files()[1])
+    return f"the folder {folder.relative_to(root)}" if folder.is_relative_to(root) else "the landing folder"

@@ -56,7 +56,7 @@ def _state(batches: Sequence[Batch]) -> TableState:
 
 
 def _batch_text(batch: Batch) -> str:
-    counts, reason = batch.counts, (batch.reason or "").partition("\n")[0]
+    counts, reason = batch.counts, (batch.reason or "").partition("\n")[0].rstrip(":")
     parts = [f"{batch.id} {_WORDS[batch.state]}"]
     parts += [plural(counts["rows"], "row")] if "rows" in counts else []
     parts += [f"{counts['rejected']:,} rejected"] if counts.get("rejected") else []

@@ -175,9 +175,9 @@ def test_a_long_value_is_shown_short() -> None:
     [
         (
             [*NUMBERS[:40], "Summe"],
-            "all but `Summe` (1 of 41) are int: declared as int these rows are rejected",
+            "all but `Summe` (1 of 41) are int: declared so, these rows are rejected",
         ),
-        (["2024-02-28"] * 20 + ["2024-02-30"], "all but `2024-02-30` (1 of 21) are date: declared as date"),
+        (["2024-02-28"] * 20 + ["2024-02-30"], "all but `2024-02-30` (1 of 21) are date: declared so"),
         (["28.02.2024"] * 20 + ["30.02.2024"], "all but `30.02.2024` (1 of 21) are date"),
         (["00123"] * 20 + ["Summe"], "all but `Summe` (1 of 21): leading zeros, as in `00123`: kept as text"),
         (["1,5"] * 20 + ["-.-"], "all but `-.-` (1 of 21): numbers with a comma, as in `1,5`"),

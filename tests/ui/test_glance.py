@@ -208,3 +208,31 @@ def test_without_cell_ids_a_cell_is_compared_by_its_text(
     (note,) = notebook.ok("%alur", None, stdin=False).notes
     assert "table bronze.late" in note
     assert "bronze.orders" not in note
+
+
+def test_a_fresh_project_begins_with_the_files_that_are_there(
+    notebook: Notebook, workspace: Workspace
+) -> None:
+    assert notebook.ok("%alur").next_steps[0] == (
+        "to begin with files: put some into the folder data, then %alur again"
+    )
+    data = workspace.settings.root / "data"
+    (data / "2024 sales").mkdir(parents=True)
+    (data / "2024 sales" / "1.csv").write_text("id\n1\n")  # no name for a table
+    (data / "customers.csv").write_text("id\n1\n")
+    first = notebook.ok("%alur").next_steps[0]
+    assert first == "infer a table: %alur_table customers --from 'customers.csv'"
+    assert "inferred from customers.csv" in str(notebook.ok(first.partition(": ")[2], "infer"))
+    notebook.ok("%%alur_table customers\nid int")
+    assert notebook.ok("%alur").next_steps == (
+        "declare a pipeline: %alur_pipeline ingest_customers --from 'customers.csv' --target CustomersBronze",
+    )
+    (data / "customers.csv").unlink()
+    (data / "customers").mkdir()
+    (data / "customers" / "a.csv.gz").touch()
+    assert "--from 'customers/*.csv.gz'" in notebook.ok("%alur").next_steps[0]
+
+
+def test_the_reason_of_an_aborted_batch_ends_without_its_colon(shop: Notebook, workspace: Workspace) -> None:
+    note_batch(workspace.ledger, "bronze.late", "find_late", aborted="2 rows do not fit:\n  the rows")
+    assert ": 2 rows do not fit\n" in str(shop.ok("%alur"))
