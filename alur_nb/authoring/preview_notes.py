@@ -41,19 +41,19 @@ def obstacles(sample: FilesSample) -> Iterator[Obstacle]:
         lines += f"\n  and {len(bad) - _NAMED:,} more" if len(bad) > _NAMED else ""
         yield Obstacle(
             f"{len(bad):,} of {opened} cannot be loaded, so nothing would be (strict):{lines}",
-            bad[0].fix or "Mend the files, or load the others with files(.., strict=False).",
+            bad[0].fix or "Mend the files, or load the others with files(.., strict=False) or --no-strict.",
         )
     rejected, rows = sample.sampled.rejected, sample.sampled.rows
     share = f"{rejected:,} of {rows:,} {'rows' if sample.sampled.complete else 'sampled rows'}"
     if rejected and source.strict:
         yield Obstacle(
             f"{share} do not fit {contract}, so nothing would be loaded (strict).",
-            "Mend the files or the table, or load the good rows with files(.., strict=False).",
+            "Mend the files or the table, or load the good rows with files(.., strict=False) or --no-strict.",
         )
     elif rejected > source.reject_limit * rows and sample.sampled.complete:
         yield Obstacle(
             f"{share} are rejected, more than reject_limit={source.reject_limit:g} allows.",
-            "Mend the files or the table, or raise reject_limit.",
+            "Mend the files or the table, or raise reject_limit (--reject-limit).",
         )
 
 

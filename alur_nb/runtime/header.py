@@ -144,10 +144,10 @@ def _extra_problem(contract: Table, binding: Binding) -> tuple[str, str]:
     if not first.strip():
         return (
             f"a column without a name{more} is not in {contract.qualified_name}",
-            'Name it in the file, or load without it: files(.., extra_columns="ignore").',
+            'Name it in the file, or load without it: files(.., extra_columns="ignore") or --extra-columns ignore.',
         )
     return (
         f"the column `{first}`{more} is not in {contract.qualified_name}{hint}",
-        f'Declare `{normalized(first)}` in the table, or load without it: files(.., extra_columns="ignore"); '
+        f'Declare `{normalized(first)}` in the table, or load without it: files(.., extra_columns="ignore") or --extra-columns ignore; '
         'schema_mode="rescue" keeps it in `_rescued`, "evolve" adds it.',
     )

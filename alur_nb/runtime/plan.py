@@ -282,7 +282,7 @@ def _bad(bad: Sequence[PlannedFile]) -> SourceError:
     files = "1 file cannot" if len(bad) == 1 else f"{len(bad)} files cannot"
     return SourceError(
         f"{files} be loaded, so nothing is (strict):\n  " + "\n  ".join(lines) + more,
-        fix=bad[0].fix or "Mend the files, or load the others with files(.., strict=False).",
+        fix=bad[0].fix or "Mend the files, or load the others with files(.., strict=False) or --no-strict.",
     )
 
 

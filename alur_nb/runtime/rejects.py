@@ -95,15 +95,20 @@ def judge(plan: SourcePlan, rejects: Rejects, parsed: int, table: str) -> None:
         raise AuditError(
             f"{rejects.rows:,} of {parsed:,} rows do not fit {plan.contract.qualified_name}, so nothing is loaded "
             f"(strict):\n  {shown}{more}",
-            fix=f"See them: alur rejects {table} --last. Then mend the files or the table, or load the good rows "
-            "with files(.., strict=False).",
+            fix=f"{_see(table)} Then mend the files or the table, or load the good rows "
+            "with files(.., strict=False) or --no-strict.",
         )
     if rejects.rows > plan.source.reject_limit * parsed:
         raise RejectLimitError(
             f"{rejects.rows:,} of {parsed:,} rows were rejected, more than reject_limit={plan.source.reject_limit:g} "
             f"allows; nothing is loaded:\n  {shown}{more}",
-            fix=f"See them: alur rejects {table} --last. Then mend the files or the table, or raise reject_limit.",
+            fix=f"{_see(table)} Then mend the files or the table, or raise reject_limit (--reject-limit).",
         )
+
+
+def _see(table: str) -> str:
+    """Return how to look at the rejected rows, in a notebook and in a terminal."""
+    return f'See them: alur_nb.read_rejects("{table}", last=True).show(), in a terminal alur rejects {table} --last.'
 
 
 def judge_dropped(plans: Sequence[SourcePlan], dropped: int, rejected: int, parsed: int) -> None:
@@ -116,7 +121,7 @@ def judge_dropped(plans: Sequence[SourcePlan], dropped: int, rejected: int, pars
         raise RejectLimitError(
             f"{rejected:,} of {parsed:,} rows were rejected, {dropped:,} of them dropped by checks, more than "
             f"reject_limit={limit:g} allows; nothing is loaded.",
-            fix="Mend the data or the check, or raise reject_limit.",
+            fix="Mend the data or the check, or raise reject_limit (--reject-limit).",
         )
 
 

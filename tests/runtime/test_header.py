@@ -86,6 +86,7 @@ def test_an_unknown_column_is_a_problem_with_a_suggestion() -> None:
     assert binding.problem == "the column `notes` (and `x`) is not in bronze.orders (did you mean `note`?)"
     assert binding.fix is not None
     assert 'extra_columns="ignore"' in binding.fix
+    assert "--extra-columns ignore" in binding.fix
 
 
 def test_an_unknown_column_is_only_reported_where_it_may_be_there() -> None:
