@@ -150,9 +150,6 @@ class Command:
             # argparse would first miss what the option was to say.
             if unknown := [word for word in words if self._is_unknown(word)]:
                 raise _Mistake(self._unknown(unknown[0]))
-            # argparse would take it for the end of the options, and the value for an empty list.
-            if bare := [flag for flag, _, value in (word.partition("=") for word in words) if value == "--"]:
-                raise _Mistake(f"{bare[0]}: a value is missing")
             found, surplus = self._parser.parse_known_args(words)
             if surplus:
                 raise _Mistake(self._unknown(surplus[0]))
