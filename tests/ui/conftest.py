@@ -65,13 +65,6 @@ class Notebook:
         return formats
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quick_collections() -> None:
-    """Leave what is imported out of the collections of garbage: a shell asks for one at its end, 0.15 s each."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture
 def shell() -> Iterator[InteractiveShell]:
     """A fresh shell without a history file."""
@@ -83,7 +76,10 @@ def shell() -> Iterator[InteractiveShell]:
     yield made
     magics.unload(made)
     atexit.unregister(made.atexit_operations)
+    # A shell asks for a collection of garbage at its end, which would look at all that any test has imported.
+    gc.freeze()
     made.atexit_operations()
+    gc.unfreeze()
     InteractiveShell.clear_instance()
 
 
