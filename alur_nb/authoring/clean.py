@@ -18,9 +18,16 @@ _WIDGET_STATE = "widgets"
 # Times of the runs: JupyterLab's `recordTiming` writes the one, papermill the other, into cells and the notebook.
 _TIMES = ("execution", "papermill")
 # The line that our outputs mark as the one that differs; a long one goes on further in.
-_ELAPSED_TEXT = re.compile(r"(?:\A|\n) *elapsed: [\d.]+ s(?:, the longest: [^\n]*(?:\n    [^\n]*)*)?\Z")
-_ELAPSED_HTML = re.compile(r"<p>elapsed: [\d.]+ s(?:, the longest: [^<]*)?</p>")
-_ELAPSED = {"text/plain": _ELAPSED_TEXT, "text/html": _ELAPSED_HTML}
+_ELAPSED_TEXT = r"(?:\A|\n) *elapsed: [\d.]+ s(?:, the longest: [^\n]*(?:\n    [^\n]*)*)?\Z"
+_ELAPSED_HTML = r"<p>elapsed: [\d.]+ s(?:, the longest: [^<]*)?</p>"
+# The progress of work that is over has it at the end of its head, which stays; a long head is wrapped.
+_OVER = r":\s+(?:done|failed|cancelled)),\s+elapsed:\s+[\d.]+\s+s"
+_OVER_TEXT = rf"(\A[^\n]*(?:\n +[^\n]*){{0,3}}?{_OVER}(?=\n|\Z)"
+_OVER_HTML = rf"(<(?:p|summary)>[^<]*{_OVER}(?=</(?:p|summary)>)"
+_ELAPSED = {
+    "text/plain": re.compile(f"{_OVER_TEXT}|{_ELAPSED_TEXT}"),
+    "text/html": re.compile(f"{_OVER_HTML}|{_ELAPSED_HTML}"),
+}
 
 
 def clean_text(text: str, name: str = "the notebook") -> str:
@@ -125,7 +132,7 @@ def _without_durations(kind: str, value: Any) -> Any:
     if marked is None:
         return value
     text = value if isinstance(value, str) else "".join(value)
-    cut = marked.sub("", text)
+    cut = marked.sub(r"\1", text)
     if cut == text:
         return value
     return cut if isinstance(value, str) else cut.splitlines(keepends=True)

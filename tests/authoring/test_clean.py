@@ -20,7 +20,7 @@ from alur_nb.cli import main
 from alur_nb.runtime.errors import NotebookError
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.ui.cards import to_html, to_text
-from alur_nb.ui.progress import Shown
+from alur_nb.ui.progress import Shown, State
 
 KERNEL = {"name": "python3", "display_name": "Python 3"}
 
@@ -84,6 +84,23 @@ def test_the_progress_loses_its_clock_alone() -> None:
     assert "".join(data["text/plain"]) == "run of orders: done\n  orders: ended: loaded"
     assert "elapsed" not in "".join(data["text/html"])
     assert "orders: ended: loaded" in "".join(data["text/html"])
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "cancelled"])
+@pytest.mark.parametrize(
+    "title", ["run of orders", f"run of {', '.join(['orders'] * 20)}"], ids=["short", "long"]
+)
+def test_the_progress_of_what_is_over_loses_its_clock_alone(title: str, state: State) -> None:
+    shown = Shown(f"{title}: {state}", ("orders: loaded",), state=state)
+    quick, slow = (
+        clean_text(notebook(displayed({"text/plain": shown.text(one), "text/html": str(shown.html(one))})))
+        for one in (2.5, 100.25)
+    )
+    assert quick == slow
+    for reading in outputs_of(quick)[0]["data"].values():
+        assert f": {state}" in "".join(reading)
+        assert "orders: loaded" in "".join(reading)
+        assert "elapsed" not in "".join(reading)
 
 
 def test_what_the_user_printed_or_computed_is_not_touched() -> None:

@@ -213,7 +213,9 @@ def test_a_renamed_notebook_among_others_is_exported(shop: Notebook) -> None:
     shop.run("%alur_export", "cell-unsaved")
     assert "not clear which notebook is meant" in shop.error_lines[0]
     shop.ok("1", "cell-1")
-    assert shop.ok("%alur_export", "cell-unsaved").pipelines == ("find_large", "ingest_orders")
+    bundle = shop.ok("%alur_export --env dev", "cell-unsaved")
+    assert isinstance(bundle, Bundle)
+    assert bundle.pipelines == ("find_large", "ingest_orders")
 
 
 REFUSED = [
