@@ -6,15 +6,16 @@ import bz2
 import gzip
 import json
 import keyword
-import re
 import unicodedata
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from alur_nb.authoring.infer_types import choose
 from alur_nb.runtime import parquet, zstd
 from alur_nb.runtime.csv_scan import parse_row
 from alur_nb.runtime.dialect import Dialect
@@ -22,16 +23,8 @@ from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.tables import METADATA, RESERVED, normalized
 from alur_nb.runtime.types import (
-    MAX_PRECISION,
-    BooleanField,
-    DateField,
-    DecimalField,
-    DoubleField,
     Field,
-    IntegerField,
-    LongField,
     StringField,
-    TimestampField,
 )
 
 if TYPE_CHECKING:
@@ -39,29 +32,16 @@ if TYPE_CHECKING:
 
 _LOOKED_AT_BYTES = 64 << 10
 _LOOKED_AT_ROWS = 1_000
-# A leading zero is part of a code, not of a number.
-_WHOLE = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,17})")
-_EXACT = re.compile(r"[+-]?(0|[1-9][0-9]*)\.([0-9]+)")
-_FLOATING = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
-_DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
-_TIMESTAMP = re.compile(
-    _DATE.pattern + r"[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
-)
-_INT_LIMIT = 2**31
-# What a decimal is given at least: the sample's largest value is hardly the largest of all.
-_ROOM = 18
-# Nobody writes down as many digits: they are what a program makes of a floating point number.
-_EXACT_PLACES = 6
-
-Values = Mapping[str, Sequence[str]]
 
 
 def proposed_line(column: str, values: Sequence[str]) -> str:
     """Return the line that declares a column of the files: `colour = StringField()`.
 
-    The type is the narrowest that takes all of the values; a doubt makes it a string. Empty values count for nothing.
+    The type is what `%alur_table --from` would choose, where it takes all of the values; else a string. Empty values
+    count for nothing.
     """
-    return declaring_line(column, _judged([text for value in values if (text := value.strip())]))
+    choice = choose(Counter(text for value in values if (text := value.strip())), normalized(column))
+    return declaring_line(column, StringField() if choice.misfits else choice.wanted)
 
 
 def typed_line(column: str, kind: DataType) -> str | None:
@@ -84,35 +64,6 @@ def declaring_line(column: str, field: Field) -> str:
     arguments = ", ".join(part for part in (inside, source) if part)
     legal = "".join(one if f"a{one}".isidentifier() else "_" for one in plain)
     return f"column_{legal.strip('_') or 'name'} = {type(field).__name__}({arguments})"
-
-
-def _judged(texts: Sequence[str]) -> Field:
-    def all_are(pattern: re.Pattern[str]) -> bool:
-        return all(pattern.fullmatch(text) for text in texts)
-
-    if not texts:
-        return StringField()
-    if all(text.lower() in ("true", "false") for text in texts):
-        return BooleanField()
-    if all_are(_WHOLE):
-        fits = all(-_INT_LIMIT <= int(text) < _INT_LIMIT for text in texts)
-        return IntegerField() if fits else LongField()
-    if all(_WHOLE.fullmatch(text) or _EXACT.fullmatch(text) for text in texts):
-        return _decimal(texts)
-    if all(_WHOLE.fullmatch(text) or _EXACT.fullmatch(text) or _FLOATING.fullmatch(text) for text in texts):
-        return DoubleField()
-    if all_are(_DATE):
-        return DateField()
-    return TimestampField() if all_are(_TIMESTAMP) else StringField()
-
-
-def _decimal(texts: Sequence[str]) -> Field:
-    parts = [text.lstrip("+-").partition(".") for text in texts]
-    before, behind = max(len(part[0]) for part in parts), max(len(part[2]) for part in parts)
-    if behind > _EXACT_PLACES:
-        return DoubleField()
-    precision = max(_ROOM, before + behind)
-    return DecimalField(precision, behind) if precision <= MAX_PRECISION else StringField()
 
 
 def proposals(files: Sequence[ReadableFile], source: FileSource) -> dict[str, str]:

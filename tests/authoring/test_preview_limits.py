@@ -236,13 +236,13 @@ def test_rejected_rows_and_columns_show_what_is_wrong(
     found = look(workspace, project, "ingest_rows")
     assert [(one.column, one.value) for one in found.rejected] == [("id", "x")]
     assert [(one.name, one.proposed) for one in found.sources[0].columns if one.proposed] == [
-        ("Paid", "paid = DecimalField(18, 1)")
+        ("Paid", "paid = DecimalField(10, 2)")
     ]
     assert [(one.name, one.fate, one.proposed) for one in found.result_columns if one.fate == "refused"] == [
         ("extra", "refused", "extra = StringField()")
     ]
     assert found.to_dict()["result_columns"][-1]["fate"] == "refused"
     markup = str(preview_card(found))
-    assert "<code>paid = DecimalField(18, 1)</code>" in markup
+    assert "<code>paid = DecimalField(10, 2)</code>" in markup
     assert "<code>extra = StringField()</code>" in markup
     assert "<code>x</code>" in markup

@@ -30,22 +30,26 @@ from alur_nb.runtime.types import Field
         (["2147483648"], "LongField()"),
         (["1234567890123456789012"], "StringField()"),
         (["007", "8"], "StringField()"),
-        (["1.50", "22"], "DecimalField(18, 2)"),
-        (["1" * 17 + ".25"], "DecimalField(19, 2)"),
+        (["1.50", "22"], "DecimalField(10, 2)"),
+        (["1" * 17 + ".25"], "DecimalField(28, 2)"),
         (["0.12345678"], "DoubleField()"),
         (["1e5", "2.5"], "DoubleField()"),
         (["1,5"], "StringField()"),
         (["true", "FALSE"], "BooleanField()"),
         (["2024-01-31"], "DateField()"),
         (["2024-13-31"], "StringField()"),
-        (["31.01.2024"], "StringField()"),
+        (["31.01.2024"], "DateField(format='dd.MM.yyyy')"),
+        (["01.02.2024"], "StringField()"),
         (["2024-01-31T10:00:00Z", "2024-01-31 10:00"], "TimestampField()"),
         (["2024-01-31", "2024-01-31 10:00"], "StringField()"),
         (["1", "x"], "StringField()"),
-        (["NaN"], "StringField()"),
+        (["NaN"], "DoubleField()"),
+        (["1"] * 999 + ["x"], "StringField()"),
     ],
 )
-def test_the_narrowest_type_that_takes_every_value(values: Sequence[str], field: str) -> None:
+def test_the_type_that_an_inference_chooses_where_it_takes_every_value(
+    values: Sequence[str], field: str
+) -> None:
     assert proposed_line("a", values) == f"a = {field}"
 
 
@@ -124,7 +128,7 @@ def test_json_lines_say_their_types_as_json_does(tmp_path: Path) -> None:
     binding = Binding(columns=("id", None, None, None), extra=("n", "ok", "deep"))
     one = ReadableFile(file, Inspection(header=("id", "n", "ok", "deep")), binding)
     found = proposals([one], alur_nb.files("*.jsonl", format="json", extra_columns="ignore"))
-    assert found == {"n": "n = DecimalField(18, 1)", "ok": "ok = BooleanField()"}
+    assert found == {"n": "n = DoubleField()", "ok": "ok = BooleanField()"}
 
 
 def test_parquet_says_its_types_itself(tmp_path: Path) -> None:
