@@ -6,6 +6,7 @@ import itertools
 import random
 import re
 import time
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -135,11 +136,45 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
         # Any: its overloads know literal names only.
         make: Any = boto3.session.Session(botocore_session=session).client
-        return make(service, region_name=region, config=config)
+        made = make(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
             "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
         ) from error
+    if service == "s3":
+        made.meta.events.register("before-parse.s3.ListObjectsV2", take_objects)
+    return made
+
+
+def take_objects(
+    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
+) -> None:
+    """Read a listing's objects before botocore does: of each what a listing tells here, in a third of the time.
+
+    What is not as it should be is left for botocore's own reading, and for its own errors.
+    """
+    if response_dict["status_code"] != 200:
+        return
+    try:
+        listing = ET.fromstring(response_dict["body"])
+        space = listing.tag.removesuffix("ListBucketResult")  # `{http://..}` of S3, of others perhaps nothing
+        key, size, etag, modified = (space + name for name in ("Key", "Size", "ETag", "LastModified"))
+        nodes = listing.findall(f"{space}Contents")
+        objects = [
+            {
+                "Key": node.findtext(key, ""),
+                "Size": int(node.findtext(size, "")),
+                "ETag": node.findtext(etag, ""),
+                "LastModified": datetime.fromisoformat(node.findtext(modified, "")),
+            }
+            for node in nodes
+        ]
+    except (ET.ParseError, ValueError):
+        return
+    if objects and all(one["Key"] and one["ETag"] for one in objects):
+        listing[:] = [node for node in listing if node.tag != f"{space}Contents"]
+        response_dict["body"] = ET.tostring(listing)
+        customized_response_dict["Contents"] = objects
 
 
 def moment_of(told: Any) -> datetime:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.files import Files, SourceFile
+from alur_nb.runtime.input_history import Known
 from alur_nb.runtime.landed import ReadableFile
-from alur_nb.runtime.ledger import Input
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.selection import Selection, age
 from alur_nb.runtime.supersede import Superseded
@@ -54,7 +54,7 @@ def scan(files: Files, source: FileSource) -> Iterator[SourceFile]:
                 yield file
 
 
-def compared(file: SourceFile, known: Input | None, *, retry: bool) -> PlannedFile:
+def compared(file: SourceFile, known: Known | None, *, retry: bool) -> PlannedFile:
     """Say what the ledger makes of one file of the listing."""
     if known is None:
         return PlannedFile(file, "new")

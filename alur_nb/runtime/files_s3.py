@@ -13,13 +13,14 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 from alur_nb.runtime.aws import BotoCoreError, ClientError, aws_errors, error_code
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.files import Files, SourceFile
-from alur_nb.runtime.globs import glob_regex, is_hidden, literal_start, split_pattern
+from alur_nb.runtime.globs import glob_regex, is_inside_hidden, literal_start, split_pattern
 from alur_nb.runtime.s3 import Listed, list_objects, split_uri
 
 _CHUNK_BYTES = 1 << 20
 _BUFFER_BYTES = 64 << 10
 _RESUMES = 5
 _LOOKS_AT_ONCE = 8
+_NO_PART = re.compile(r"(?:^|/)\.{0,2}(?:/|\Z)")
 _GONE = ("NoSuchKey", "404", "NotFound")
 _CHANGED = ("PreconditionFailed", "412")
 
@@ -54,7 +55,7 @@ class S3Files(Files):
         matches = re.compile(glob_regex(wild)).fullmatch
         for listed in list_objects(self._s3, bucket, folder + literal_start(wild), kind=SourceError):
             name = listed.key[len(folder) :]
-            if matches(name) and not name.endswith("/") and not any(map(is_hidden, name.split("/"))):
+            if matches(name) and not name.endswith("/") and not is_inside_hidden(name):
                 yield self._describe(bucket, listed)
 
     def open(self, file: SourceFile, *, head: int | None = None) -> BinaryIO:
@@ -123,7 +124,7 @@ class S3Files(Files):
 
     def _describe(self, bucket: str, listed: Listed) -> SourceFile:
         uri = f"s3://{bucket}/{listed.key}"
-        if any(part in ("", ".", "..") for part in listed.key.split("/")):
+        if _NO_PART.search(listed.key):
             raise SourceError(
                 f"{uri}: Spark cannot open an object whose key has an empty part, `.` or `..`.",
                 fix="Copy the object to another key.",

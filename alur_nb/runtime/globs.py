@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 _WILDCARD = re.compile(r"[*?\[{]")
+_HIDDEN_PART = re.compile(r"(?:^|/)[._]")
 
 
 def split_pattern(pattern: str) -> tuple[str, str]:
@@ -46,6 +47,11 @@ def nearest(pattern: str, paths: Iterable[str]) -> list[str]:
 def is_hidden(name: str) -> bool:
     """Whether a file or folder is nobody's data: `.x` and `_x` are left out of every listing, as by Spark."""
     return name.startswith((".", "_"))
+
+
+def is_inside_hidden(path: str) -> bool:
+    """Whether the path's last part, or any folder of it, is hidden."""
+    return _HIDDEN_PART.search(path) is not None
 
 
 def glob_regex(pattern: str) -> str:

@@ -5,22 +5,36 @@ from __future__ import annotations
 import sqlite3
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
-from alur_nb.runtime.files import content_of
+from alur_nb.runtime.files import SourceFile, content_of
 from alur_nb.runtime.ledger import Input, Ledger, live
 
 _TABLE = """
 CREATE TABLE input (path TEXT NOT NULL, version TEXT NOT NULL, content_hash TEXT, outcome TEXT NOT NULL, reason TEXT)
 """
-# What was noted last counts, but *loaded in any live batch* beats *skipped in any live batch*.
-_BY_PATH = """
-SELECT version, content_hash, outcome, reason FROM input
-WHERE path = ? ORDER BY outcome = 'loaded' DESC, rowid DESC LIMIT 1
+# What was noted last counts, but *loaded in any live batch* beats *skipped in any live batch*: it comes last.
+_BY_PATHS = """
+SELECT path, version, content_hash, outcome, reason FROM input
+WHERE path IN ({}) ORDER BY outcome = 'loaded', rowid
 """
+# One question for so many files: a question a file is most of what a plan takes. SQLite takes 999 values before 3.32.
+_ASKED_AT_ONCE = 500
 _BY_CONTENT = """
 SELECT path FROM input
 WHERE (content_hash = ?1 OR version = ?1) AND outcome = 'loaded' ORDER BY rowid LIMIT 1
 """
+
+
+class Known(NamedTuple):
+    """What the last of a file's inputs says that counts."""
+
+    path: str
+    version: str
+    content_hash: str | None
+    outcome: str
+    reason: str | None
 
 
 class InputHistory:
@@ -46,13 +60,23 @@ class InputHistory:
         """Return how many files were noted, a file of several batches more than once."""
         return self._files
 
-    def of(self, path: str) -> Input | None:
+    def of(self, path: str) -> Known | None:
         """Return what is known of the file that is called so."""
-        row = self._db.execute(_BY_PATH, (path,)).fetchone() if self._files else None
-        if row is None:
-            return None
-        version, content_hash, outcome, reason = row
-        return Input("file", path, version, content_hash=content_hash, outcome=outcome, reason=reason)
+        return self._known([path]).get(path)
+
+    def of_each(self, files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, Known | None]]:
+        """Yield each file with what is known of it, as the files come."""
+        rest = iter(files)
+        while some := list(islice(rest, _ASKED_AT_ONCE)):
+            known = self._known([file.path for file in some])
+            for file in some:
+                yield file, known.get(file.path)
+
+    def _known(self, paths: Sequence[str]) -> dict[str, Known]:
+        if not self._files:
+            return {}
+        rows = self._db.execute(_BY_PATHS.format(", ".join("?" * len(paths))), paths)
+        return {row[0]: Known._make(row) for row in rows}
 
     def twin(self, version: str, content_hash: str | None) -> str | None:
         """Return the path of the first loaded file with this content, if any can be told to have it."""

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from alur_nb.runtime.errors import StorageError
-from alur_nb.runtime.globs import is_hidden
+from alur_nb.runtime.globs import is_inside_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
 from alur_nb.runtime.lake import Survey, aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
@@ -208,7 +208,7 @@ def _sealed(batch: Batch, table: str) -> str:
 
 
 def _is_data(name: str) -> bool:
-    return name.endswith(".parquet") and not any(map(is_hidden, name.split("/")))
+    return name.endswith(".parquet") and not is_inside_hidden(name)
 
 
 def _values(folder: str, batch: Batch) -> Values:

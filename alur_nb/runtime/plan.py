@@ -76,7 +76,7 @@ def list_source(
     if history is None:
         history = read_history(workspace.ledger, target.qualified_name)
     listed = sorted(scan(workspace.files, source), key=lambda file: file.path)
-    files = tuple(compared(file, history.of(file.path), retry=False) for file in listed)
+    files = tuple(compared(file, known, retry=False) for file, known in history.of_each(listed))
     warnings = () if files or len(history) else (_nothing_found(workspace, target, source),)
     return SourcePlan(parameter, source, source.contract or target, files, warnings)
 
@@ -128,8 +128,8 @@ def survey_source(
     history = read_history(ledger, table, without=superseded.ids) if use_history else InputHistory()
     first_batch = use_history and not len(history) and not superseded.ids
     comparison = Comparison(selection, superseded, first_batch=first_batch, every=every)
-    for file in scan(workspace.files, source):
-        comparison.add(compared(file, history.of(file.path), retry=selection.retry))
+    for file, known in history.of_each(scan(workspace.files, source)):
+        comparison.add(compared(file, known, retry=selection.retry))
     files = [_settle_change(workspace, planned, history, source) for planned in comparison.files()]
     contract = source.contract or target
     files = inspect_files(workspace, files, contract, source)

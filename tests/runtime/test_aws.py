@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from xml.sax.saxutils import escape
 
+import botocore.session
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
@@ -18,9 +20,13 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
 )
+from botocore.model import Shape
+from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from alur_nb.runtime.aws import Patience, aws_errors, client, is_throttled, moment_of
+from alur_nb.runtime.aws import Patience, aws_errors, client, is_throttled, moment_of, take_objects
 from alur_nb.runtime.errors import LedgerError, SettingsError
 
 
@@ -263,3 +269,69 @@ def test_a_missing_region_names_the_line_that_sets_it(monkeypatch: pytest.Monkey
 def test_times_are_read_as_botocore_reads_them(told: object) -> None:
     assert moment_of(told) == parse_timestamp(told)
     assert moment_of(told).tzinfo is not None
+
+
+OBJECT = (
+    "<Contents><Key>{key}</Key><LastModified>2026-10-21T07:28:00.056Z</LastModified><ETag>&quot;{etag}&quot;</ETag>"
+    "<ChecksumAlgorithm>CRC64NVME</ChecksumAlgorithm><Size>{size}</Size><StorageClass>STANDARD</StorageClass>"
+    "<Owner><ID>me</ID></Owner></Contents>"
+)
+LISTING = "<IsTruncated>true</IsTruncated><KeyCount>{count}</KeyCount><NextContinuationToken>t&amp;1</NextContinuationToken>"
+
+
+@pytest.fixture(scope="module")
+def listing_shape() -> Shape:
+    loader = botocore.session.get_session()
+    model = loader.get_service_model("s3").operation_model("ListObjectsV2").output_shape
+    assert model is not None
+    return model
+
+
+def read_by(body: bytes, shape: Shape, *, status: int = 200, ours: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {"status_code": status, "headers": {}, "body": body}
+    taken: dict[str, Any] = {}
+    if ours:
+        take_objects(answer, taken)
+    parser = create_parser("rest-xml")
+    parser._timestamp_parser = moment_of
+    found: dict[str, Any] = parser.parse(answer, shape)
+    return {**found, **taken}
+
+
+@given(
+    keys=st.lists(
+        st.text(alphabet=st.characters(codec="utf-8", min_codepoint=32, exclude_characters="\x7f")).filter(
+            str.strip
+        ),
+        max_size=4,
+    ),
+    space=st.sampled_from(["", ' xmlns="http://s3.amazonaws.com/doc/2006-03-01/"']),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_a_listing_is_read_as_botocore_reads_it(keys: list[str], space: str, listing_shape: Shape) -> None:
+    entries = [OBJECT.format(key=escape(key), etag=n, size=n) for n, key in enumerate(keys)]
+    folders = "<CommonPrefixes><Prefix>a/</Prefix></CommonPrefixes>" * len(keys)
+    inside = LISTING.format(count=len(keys)) + "".join(entries) + folders
+    body = f"<ListBucketResult{space}>{inside}</ListBucketResult>".encode()
+    wanted, found = (read_by(body, listing_shape, ours=ours) for ours in (False, True))
+    for one in wanted.get("Contents", ()):
+        for name in ("ChecksumAlgorithm", "StorageClass", "Owner"):
+            del one[name]  # which nothing here asks for
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"<ListBucketResult><Contents><Key>a", 200),
+        (b"<ListBucketResult><Contents><Key>a</Key></Contents></ListBucketResult>", 200),
+        (OBJECT.format(key="a", etag=1, size="many").join(["<A>", "</A>"]).encode(), 200),
+        (OBJECT.format(key="a", etag=1, size=1).join(["<A>", "</A>"]).encode(), 500),
+        (b"", 200),
+    ],
+    ids=["cut off", "no size", "a word for a size", "an error", "nothing"],
+)
+def test_a_listing_that_is_not_as_it_should_be_is_left_to_botocore(body: bytes, status: int) -> None:
+    answer, taken = {"status_code": status, "body": body}, dict[str, Any]()
+    take_objects(answer, taken)
+    assert (answer["body"], taken) == (body, {})

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from alur_nb import files
 from alur_nb.runtime.compare import Comparison, PlannedFile, Status, compared, scan
 from alur_nb.runtime.files import SourceFile
-from alur_nb.runtime.ledger import Input
+from alur_nb.runtime.input_history import Known
 from alur_nb.runtime.selection import ALL_NEW, Selection
 from alur_nb.runtime.supersede import NOTHING, Superseded
 
@@ -45,7 +45,7 @@ def comparison(
 def test_what_the_ledger_makes_of_a_file(
     outcome: str | None, version: str, *, retry: bool, status: Status
 ) -> None:
-    known = Input("file", "a.csv", "1", outcome=outcome) if outcome else None
+    known = Known("a.csv", "1", None, outcome, None) if outcome else None
     assert compared(file("a.csv", version), known, retry=retry).status == status
 
 

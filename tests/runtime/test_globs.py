@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alur_nb.runtime.globs import glob_regex, literal_start, nearest, split_pattern
+from alur_nb.runtime.globs import (
+    glob_regex,
+    is_hidden,
+    is_inside_hidden,
+    literal_start,
+    nearest,
+    split_pattern,
+)
 
 
 @given(st.text(alphabet="ab[]{}*?,!.-_ é", min_size=1, max_size=12).filter(lambda name: "/" not in name))
@@ -57,3 +64,8 @@ PATHS = ("orders/1.csv", "orders/2.csv", "customers.csv", "both/1.jsonl.gz")
 )
 def test_a_pattern_that_matches_nothing_is_likened_to_what_is_there(pattern: str, meant: list[str]) -> None:
     assert nearest(pattern, PATHS)[:1] == meant
+
+
+@given(st.text(alphabet="a./_\n", max_size=8))
+def test_a_path_is_inside_of_what_is_hidden_where_a_part_of_it_is(path: str) -> None:
+    assert is_inside_hidden(path) == any(map(is_hidden, path.split("/")))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alur_nb.runtime.input_history import InputHistory, read_history
+from alur_nb.runtime.files import SourceFile
+from alur_nb.runtime.input_history import InputHistory, Known, read_history
 from alur_nb.runtime.ledger import Batch, Input, Lease, State
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 
@@ -21,25 +23,34 @@ def loaded(path: str, version: str = "1", content: str | None = None) -> Input:
     return Input("file", path, version, content_hash=content, outcome="loaded")
 
 
+def known(item: Input) -> Known:
+    return Known(item.key, item.version, item.content_hash, item.outcome, item.reason)
+
+
+def file(path: str) -> SourceFile:
+    return SourceFile(path, f"file:///{path}", 1, "1", "1", datetime(2026, 1, 1, tzinfo=UTC))
+
+
 def test_an_empty_history_knows_nothing() -> None:
     history = InputHistory()
     assert len(history) == 0
     assert history.of("a.csv") is None
+    assert list(history.of_each([file("a.csv")])) == [(file("a.csv"), None)]
     assert history.twin(ETAG, "hash") is None
 
 
 def test_loaded_beats_skipped_whichever_was_noted_last() -> None:
     skipped = Input("file", "a.csv", "2", outcome="skipped", reason="no header")
     for inputs in ([loaded("a.csv"), skipped], [skipped, loaded("a.csv")]):
-        known = InputHistory(inputs).of("a.csv")
-        assert known and (known.outcome, known.version) == ("loaded", "1")
+        found = InputHistory(inputs).of("a.csv")
+        assert found and (found.outcome, found.version) == ("loaded", "1")
     alone = InputHistory([skipped]).of("a.csv")
     assert alone and (alone.outcome, alone.reason) == ("skipped", "no header")
 
 
 def test_of_two_versions_the_later_one_counts() -> None:
-    known = InputHistory([loaded("a.csv", "1"), loaded("a.csv", "2")]).of("a.csv")
-    assert known and known.version == "2"
+    found = InputHistory([loaded("a.csv", "1"), loaded("a.csv", "2")]).of("a.csv")
+    assert found and found.version == "2"
 
 
 @given(
@@ -60,7 +71,20 @@ def test_it_is_the_dictionary_that_it_stands_for(inputs: list[Input]) -> None:
         if before is None or item.outcome == "loaded" or before.outcome != "loaded":
             expected[item.key] = item
     history = InputHistory(inputs)
-    assert {item.key: history.of(item.key) for item in inputs} == expected
+    assert {item.key: history.of(item.key) for item in inputs} == {
+        path: known(item) for path, item in expected.items()
+    }
+
+
+@pytest.mark.parametrize("count", [1, 499, 500, 501, 1_234])
+def test_any_number_of_files_is_looked_up_in_their_order(count: int) -> None:
+    files = [file(f"{number * 7919 % count}.csv") for number in range(count)]
+    history = InputHistory(loaded(one.path) for one in files[::2])
+    found = list(history.of_each(iter(files)))
+    assert [one for one, _ in found] == files
+    assert [it.path if it else None for _, it in found] == [
+        None if number % 2 else one.path for number, one in enumerate(files)
+    ]
 
 
 def test_a_twin_is_found_by_hash_or_by_etag_and_only_among_what_was_loaded() -> None:
@@ -102,7 +126,7 @@ def test_only_files_of_live_batches_count(ledger: SqliteLedger) -> None:
     commit(ledger, "new.csv", State.COMMITTED, supersedes=(old,))
     history = read_history(ledger, TABLE)
     assert len(history) == 1
-    assert history.of("new.csv") == loaded("new.csv")
+    assert history.of("new.csv") == known(loaded("new.csv"))
     assert history.of("old.csv") is None
     assert history.of("planned.csv") is None
 
@@ -113,7 +137,7 @@ def test_batches_about_to_be_superseded_count_as_never_loaded(ledger: SqliteLedg
     assert len(read_history(ledger, TABLE)) == 2
     history = read_history(ledger, TABLE, without={first})
     assert history.of("a.csv") is None
-    assert history.of("b.csv") == loaded("b.csv")
+    assert history.of("b.csv") == known(loaded("b.csv"))
 
 
 def test_any_number_of_pages_is_read(ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch) -> None:
