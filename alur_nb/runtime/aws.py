@@ -142,7 +142,9 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
             "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
         ) from error
     if service == "s3":
-        made.meta.events.register("before-parse.s3.ListObjectsV2", take_objects)
+        # By a wildcard it comes before botocore's own handler of `before-parse.s3.*`, which reads all of the XML for
+        # an error in it (botocore's hooks.py: of what is registered, the branch of a wildcard is called first).
+        made.meta.events.register_first("before-parse.*.ListObjectsV2", take_objects)
     return made
 
 

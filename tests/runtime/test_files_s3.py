@@ -87,6 +87,20 @@ def test_all_pages_of_a_listing_are_read(s3: None) -> None:
     assert len(files.list("orders/*.csv")) == 25
 
 
+def test_botocore_need_not_read_the_objects_of_a_listing(canned: CannedServer) -> None:
+    client, seen = s3_client(canned.url, attempts=1), list[bytes]()
+
+    def look(response_dict: dict[str, bytes], **_: object) -> None:
+        seen.append(response_dict["body"])
+
+    client.meta.events.register_first("before-parse.s3.*", look)
+    assert [file.path for file in over(canned, page("in/a.csv")).list("*.csv")] == ["a.csv"]
+    client.meta.events.unregister("before-parse.s3.*", look)
+    (body,) = seen
+    assert b"KeyCount" in body
+    assert b"Contents" not in body
+
+
 def test_the_listing_asks_for_no_more_than_the_pattern_can_match(canned: CannedServer) -> None:
     over(canned, page()).list("orders/2024/day-*.csv")
     assert "prefix=in%2Forders%2F2024%2Fday-&" in canned.asked[0][0] + "&"
