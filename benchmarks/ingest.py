@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from itertools import count as counting
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,10 +109,12 @@ def on_s3(landing: Path, rows: int, rounds: int) -> dict[str, float]:
 
     with deployed() as place:
         place.land((path.name, path.read_bytes()) for path in sorted(landing.iterdir()))
-        numbers = counting(1)
+        projects = [f"round{number}" for number in range(rounds + 1)]
+        place.create(*projects)
+        rest = iter(projects)
 
         def alur() -> None:
-            load("ingest_orders", place.open(f"round{next(numbers)}"), rows)
+            load("ingest_orders", place.open(next(rest)), rows)
 
         bare = partial(write_bare, get_spark_session(), place.landing, f"s3://{LAKE}/bare")
         return alternate({"bare": bare, "alur": alur}, rounds)

@@ -78,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = options.parse_args(arguments)
     with deployed() as place:
         place.land(contents(given.files))
+        place.create("shop")
         workspace = place.open("shop")
         note_all(workspace)
         tell(f"first run, not counted: {timed(lambda: find_nothing(workspace)):.2f} s")

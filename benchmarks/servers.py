@@ -39,12 +39,14 @@ class Deployed:
     landing: str
     s3: Any
 
-    def open(self, project: str) -> Workspace:
-        """Open a project: new and empty the first time."""
-        database = f"{project}_bronze"
+    def create(self, *projects: str) -> None:
+        """Make what a deployment makes once, before any run."""
         glue = client("glue")
-        if database not in {one["Name"] for one in glue.get_databases()["DatabaseList"]}:
-            glue.create_database(DatabaseInput={"Name": database})
+        for project in projects:
+            glue.create_database(DatabaseInput={"Name": f"{project}_bronze"})
+
+    def open(self, project: str) -> Workspace:
+        """Open a project that was created, as a job does: empty the first time."""
         return open_job(
             {
                 "project": project,
@@ -52,7 +54,7 @@ class Deployed:
                 "landing": self.landing,
                 "region": "us-east-1",
                 "ledger": {"table": LEDGER},
-                "lake": {"bronze": {"database": database, "location": f"s3://{LAKE}/{project}/"}},
+                "lake": {"bronze": {"database": f"{project}_bronze", "location": f"s3://{LAKE}/{project}/"}},
             }
         )
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any, TypeVar
 
 from botocore.exceptions import (
@@ -114,13 +115,11 @@ _NO_CREDENTIALS = (
 
 
 def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS) -> Any:
-    """Return a boto3 client whose endpoint follows `AWS_ENDPOINT_URL*`; it carries no types, as boto3 has none.
+    """Return a client of botocore's, as boto3 hands out, whose endpoint follows `AWS_ENDPOINT_URL*`; it has no types.
 
     `attempts` is 1 for whoever repeats requests with a `Patience` of their own.
     Raises SettingsError where no region is known.
     """
-    import boto3
-    import botocore.session
     from botocore.config import Config
 
     config = Config(
@@ -131,12 +130,7 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
         max_pool_connections=32,
     )
     try:
-        # A session of its own: the default one keeps credentials that have expired since, or were changed.
-        session: Any = botocore.session.get_session()
-        session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
-        # Any: its overloads know literal names only.
-        make: Any = boto3.session.Session(botocore_session=session).client
-        made = make(service, region_name=region, config=config)
+        made = _session().create_client(service, region_name=region, config=config)
     except NoRegionError as error:
         raise SettingsError(
             "No AWS region is named.", fix='Write region = "eu-central-1" under the environment in alur.toml.'
@@ -146,6 +140,27 @@ def client(service: str, region: str | None = None, *, attempts: int = _ATTEMPTS
         # an error in it (botocore's hooks.py: of what is registered, the branch of a wildcard is called first).
         made.meta.events.register_first("before-parse.*.ListObjectsV2", take_objects)
     return made
+
+
+def _session() -> Any:
+    """Return a session of its own: a shared one keeps credentials that have expired since, or were changed.
+
+    Not boto3's around it: that one adds its folder to the loader each time, and nothing that is used here.
+    """
+    import botocore.session
+
+    session: Any = botocore.session.get_session()
+    session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=moment_of)
+    session.register_component("data_loader", _data_loader(session.get_config_variable("data_path")))
+    return session
+
+
+@cache
+def _data_loader(folders: str | None) -> Any:
+    """Return what reads botocore's descriptions of the services, and keeps them: most of what a client takes to make."""
+    from botocore.loaders import create_loader
+
+    return create_loader(folders)
 
 
 def take_objects(
