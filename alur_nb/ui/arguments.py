@@ -13,7 +13,7 @@ def preview_command() -> Command:
     command = Command(
         "%alur_preview",
         "Shows what a run of the pipeline would do, from samples; nothing is written.",
-        "%alur_preview ingest_orders -n 5",
+        "%alur_preview $pipeline -n 5",
     )
     command.add("name", metavar="NAME", takes="pipeline", expands=True, help="the pipeline")
     command.add(
@@ -33,7 +33,7 @@ def run_command() -> Command:
     command = Command(
         "%alur_run",
         "Runs pipelines on the embedded lake; each loads only what its table has not taken in yet.",
-        "%alur_run ingest_orders --downstream",
+        "%alur_run $pipeline --downstream",
     )
     command.add("names", nargs="*", metavar="NAME", takes="pipeline", expands=True, help="pipelines")
     command.add("--all", action="store_true", help="every pipeline of the project")
@@ -75,7 +75,7 @@ def sql_command() -> Command:
     command = Command(
         "%alur_sql",
         "Runs one SELECT over the tables' committed rows, in the notebook only.",
-        "%%alur_sql --out counted\nselect count(*) as orders from orders",
+        "%%alur_sql --out counted\nselect count(*) as total from $table",
     )
     command.add("--out", metavar="NAME", help="bind the whole result, a Spark DataFrame, to this name")
     command.add(
@@ -89,7 +89,7 @@ def history_command() -> Command:
     command = Command(
         "%alur_history",
         "Shows the batches of a table, or of all: state, rows, rejects, checks, when, and why one ended.",
-        "%alur_history ingest_orders -n 5",
+        "%alur_history $pipeline -n 5",
     )
     command.add(
         "name", nargs="?", metavar="NAME", expands=True, help="a table, or the pipeline that writes it"
@@ -112,7 +112,7 @@ def export_command() -> Command:
     command = Command(
         "%alur_export",
         "Writes the saved notebook's pipelines as Glue job scripts with their Terraform; alone: looks first.",
-        "%alur_export --env dev",
+        "%alur_export --env $environment",
     )
     command.add(
         "--env",

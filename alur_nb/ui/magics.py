@@ -117,6 +117,8 @@ def _function(session: Session, magic: Magic) -> Callable[..., object]:
 
     function.__name__ = function.__qualname__ = magic.name
     function.__doc__ = magic.command.help_text
+    # What is declared later is in the examples too: IPython asks this first (IPython.core.oinspect.getdoc).
+    function.getdoc = lambda: magic.command.help_text  # type: ignore[attr-defined]
     # IPython would evaluate `{3}` in '^[A-Z]{3}$'; our options say themselves where names are replaced.
     expanded: Callable[..., object] = no_var_expand(function)
     return expanded
