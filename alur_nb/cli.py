@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alur_nb import cli_parser
+from alur_nb.runtime import owners
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.settings import load_settings
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors of ours are told in words on stderr, never as a traceback."""
     options = cli_parser.build().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    owners.work_for(f"`alur {options.command}`")
     try:
         return _COMMANDS[options.command](options)
     except AlurError as error:

@@ -99,7 +99,9 @@ class Command:
             prog=name,
             add_help=False,
             allow_abbrev=False,
-            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=_PAGE_WIDTH),
+            formatter_class=lambda prog: argparse.HelpFormatter(
+                prog, max_help_position=30, width=_PAGE_WIDTH
+            ),
         )
 
     def add(self, *flags: str, expands: bool = False, takes: Takes = "", **settings: Any) -> None:

@@ -110,6 +110,7 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
             on_event=task.follow,
         )
 
+    session.name_process()
     title = "run of all pipelines" if options.all else f"run of {', '.join(options.names)}"
     report = in_background(session.shell, Task(title, work, total=len(names)))
     failed = [one for one in report.runs if one.state == "failed"]

@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alur_nb.authoring.which_notebook import kernel_notebook
-from alur_nb.runtime import flow, pipelines, tables
+from alur_nb.runtime import flow, owners, pipelines, tables
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.project import Origin, Project, current_project
@@ -91,6 +91,13 @@ class Session:
         names: Mapping[str, object] = self.shell.user_ns
         return names
 
+    def name_process(self) -> None:
+        """Let whoever finds this kernel's lease on a table read which notebook holds it."""
+        notebook, root = self.saved_notebook(), load_settings().root
+        if notebook is not None:
+            is_inside = notebook.is_relative_to(root)
+            owners.work_for(notebook.relative_to(root).as_posix() if is_inside else notebook.name)
+
     def saved_notebook(self) -> Path | None:
         """Return the saved file of this kernel's notebook; None where nothing on disk says which it is."""
         return kernel_notebook(load_settings(), self.cell_ids)
@@ -126,6 +133,7 @@ class Session:
         self._declaring.close()
         errors.render_ours_no_more()
         memory.use(None)
+        owners.work_for("")
 
     def before_cell(self, info: ExecutionInfo) -> None:
         """Let what the cell declares belong to it; IPython calls this before each cell."""

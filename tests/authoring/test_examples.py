@@ -19,7 +19,9 @@ def table(name: str, layer: str = "bronze") -> Table:
 
 
 def load(project: Project, target: Table, pattern: str) -> None:
-    alur_nb.pipeline(sources={"rows": alur_nb.files(pattern)}, target=target, name=f"load_{target.name}")(_loaded)
+    alur_nb.pipeline(sources={"rows": alur_nb.files(pattern)}, target=target, name=f"load_{target.name}")(
+        _loaded
+    )
 
 
 def _loaded(rows: object) -> object:
