@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
 from alur_nb.authoring.query import QueryResult
+from alur_nb.authoring.saved import refuse_unsaved, unsaved_notes
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.settings import load_settings
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
@@ -27,7 +29,6 @@ from alur_nb.ui.arguments import (
 from alur_nb.ui.cards import publish
 from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
-from alur_nb.ui.saved import unsaved
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background, wait_for_cancelled
 
@@ -216,6 +217,10 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
     from alur_nb.ui.export_panel_work import in_own_loop
 
     options = export_command().parse(line, session.names)
+    notebook = operate.find_notebook(load_settings(), options.notebook, session.cell_ids)
+    if options.notebook is None or notebook == session.saved_notebook():
+        # Another notebook than this kernel's own is nothing that ran here.
+        refuse_unsaved(notebook, session.ran_cells() or ())
 
     def work(task: Task[Bundle]) -> Bundle:
         following = Following(
@@ -225,12 +230,11 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
         )
         return in_own_loop(
             lambda: operate.export(
-                options.notebook,
+                notebook,
                 options.env,
                 options.out,
                 parameters=dict(options.parameter or ()),
                 following=following,
-                cell_ids=session.cell_ids,
             )
         )
 
@@ -248,7 +252,7 @@ def alur(session: Session, line: str, body: str | None) -> Glance | Help:
         return Help(f"Whole tracebacks are {'on' if session.is_debugging else 'off'}.")
     if options.topic == "help":
         return help_page()
-    notes = unsaved(session.project, session.ran, session.saved_notebook())
+    notes = unsaved_notes(session.saved_notebook(), session.ran_cells() or ())
     return glance(session.project, memory=session.memory, notes=notes)
 
 

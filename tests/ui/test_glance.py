@@ -244,10 +244,12 @@ def test_the_kernel_is_compared_with_the_saved_notebook(
     _save({"id-0": ORDERS, "id-1": LATE + "\nnote string", "id-2": INGEST})
     first, second = shop.ok("%alur").notes
     assert (
-        first
-        == "cell [3] was run, and is not saved as it ran: table bronze.late; run it again, or save the notebook"
+        first == "cell 2 was run but is not saved as it ran; it declares bronze.late; "
+        "save the notebook, or, where the cell was deleted, restart the kernel"
     )
-    assert second.startswith("in the kernel, not in the saved notebook: pipeline find_late (cell [7]); save")
+    assert second.startswith(
+        "cell [7] was run but is not saved: it is in the kernel, not in the notebook, and declares find_late; save"
+    )
     assert first in read(str(to_html(shop.ok("%alur"))))
     for text in ("{", "[]", '{"cells": [3]}', "[" * 100_000):
         Path("shop.ipynb").write_text(text)
@@ -263,7 +265,7 @@ def test_without_cell_ids_a_cell_is_compared_by_its_text(
     monkeypatch.setenv("JPY_SESSION_NAME", str(Path("shop.ipynb").absolute()))
     _save({"x": ORDERS})
     (note,) = notebook.ok("%alur", None, stdin=False).notes
-    assert "table bronze.late" in note
+    assert "declares bronze.late" in note
     assert "bronze.orders" not in note
 
 
