@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from alur_nb.authoring.operate import find_notebook
 from alur_nb.authoring.notebook import Cell
+from alur_nb.authoring.operate import find_notebook
 from alur_nb.authoring.which_notebook import code_cells, kernel_notebook
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.settings import Settings, load_settings
