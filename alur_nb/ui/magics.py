@@ -113,7 +113,10 @@ def _function(session: Session, magic: Magic) -> Callable[..., object]:
     """Return the function that IPython calls; its docstring is what `?` and Shift-Tab show."""
 
     def function(line: str, cell: str | None = None) -> object:
-        return session.answer(lambda: magic.answer(session, line, cell))
+        value = session.answer(lambda: magic.answer(session, line, cell))
+        if not is_export_mode():
+            session.memory.advice.consider(value, session.project)
+        return value
 
     function.__name__ = function.__qualname__ = magic.name
     function.__doc__ = magic.command.help_text

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
 from alur_nb.authoring.query import QueryResult
 from alur_nb.authoring.saved import refuse_unsaved, unsaved_notes
 from alur_nb.runtime.context import is_export_mode
-from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import CheckError, NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.settings import load_settings
 from alur_nb.ui.arguments import (
@@ -117,14 +118,30 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
     failed = [one for one in report.runs if one.state == "failed"]
     if failed:
         session.memory.note(report)
-        # The report is what was done; the error behind it is what stops the notebook.
-        publish(report)
-        raise _error_of(failed[0])
+        # The report is what was done; the error behind it is what stops the notebook, and tells itself.
+        error = _error_of(failed[0])
+        publish(_without_error(report, failed[0]))
+        raise error
     return report
 
 
 def _error_of(run: PipelineRun) -> BaseException:
-    return run.error or NotebookError(f"Pipeline `{run.name}` failed.", fix="The report above says why.")
+    error = run.error
+    if isinstance(error, CheckError) and any(not one.passed for one in error.checks):
+        # Each check is in the report with its rows.
+        said = error.message.partition("\n")[0].rstrip(":")
+        message = f"{run.name}: {said}; the report above has the rows."
+        shorter = CheckError(message, checks=error.checks, fix=error.fix)
+        shorter.__cause__ = error
+        return shorter
+    return error or NotebookError(f"Pipeline `{run.name}` failed.", fix="The report above says why.")
+
+
+def _without_error(report: RunReport, told: PipelineRun) -> RunReport:
+    """Return the report with the error left out that ends the cell below it."""
+    note = "why it failed ends this cell, below"
+    shown = replace(told, error=None, warnings=(*told.warnings, note))
+    return replace(report, runs=tuple(shown if run is told else run for run in report.runs))
 
 
 def history(session: Session, line: str, body: str | None) -> History:

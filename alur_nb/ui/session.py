@@ -155,6 +155,7 @@ class Session:
         """Let what the cell declares belong to it; IPython calls this before each cell."""
         self._depth += 1
         if self._depth == 1:
+            self.memory.advice.forget()
             # The history holds the cells before this one, and an empty text in front.
             self._enter(self._running(len(self._inputs()), str(info.raw_cell)))
 
