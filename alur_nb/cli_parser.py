@@ -97,7 +97,9 @@ def _add_looking(commands: Any) -> None:
     rejects.add_argument(
         "--last", action="store_true", help="of the last batch alone, also where it was aborted"
     )
-    rejects.add_argument("--count", action="store_true", help="only the counts by reason; starts no Spark")
+    rejects.add_argument(
+        "--count", "--by-reason", action="store_true", help="only the counts by reason; starts no Spark"
+    )
     rejects.add_argument("--csv", type=Path, metavar="FILE", help="write all of them to a new CSV file")
     rejects.add_argument("-n", "--rows", type=int, default=20, help="rows to show (20)")
     for one in (plan, history, rejects):

@@ -98,6 +98,27 @@ def history_command() -> Command:
     return command
 
 
+def rejects_command() -> Command:
+    """Return the options of `%alur_rejects`, which are those of `alur rejects`."""
+    command = Command(
+        "%alur_rejects",
+        "Shows the rejected rows of a table, and why each of them was; counts them by reason.",
+        "%alur_rejects $pipeline --by-reason",
+    )
+    command.add(
+        "name", metavar="NAME", takes="pipeline", expands=True, help="a table, or the pipeline that writes it"
+    )
+    command.add(
+        "--last", action="store_true", help="of the last batch alone, also where it published nothing"
+    )
+    command.add("--by-reason", action="store_true", help="only the counts by reason; starts no Spark")
+    command.add(
+        "-n", "--rows", type=int, default=20, metavar="ROWS", expands=True, help="rows to show, default 20"
+    )
+    command.add("--csv", metavar="FILE", expands=True, help="write all of them to a new CSV file")
+    return command
+
+
 def check_command() -> Command:
     """Return the options of `%alur_check`: none."""
     return Command(

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.infer_facts import Inference
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.authoring.rejects import RejectsReport
     from alur_nb.ui.export_panel import ExportPanel
 
 log = logging.getLogger(__name__)
@@ -223,6 +224,12 @@ def _panel_card(value: ExportPanel) -> Html:
     return facts_card(value.facts)
 
 
+def _rejects_card(value: RejectsReport) -> Html:
+    from alur_nb.ui.rejects_card import rejects_card
+
+    return rejects_card(value)
+
+
 def _facts(*facts: tuple[str, Content]) -> Html:
     """Return the facts that there are as a description list."""
     found = [joined(tag("dt", name), tag("dd", value)) for name, value in facts if value]
@@ -265,6 +272,7 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
+    ("alur_nb.authoring.rejects", "RejectsReport"): _rejects_card,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
@@ -281,6 +289,7 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
+    ("alur_nb.authoring.rejects", "RejectsReport"): paged,
 }
 
 

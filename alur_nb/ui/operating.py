@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
@@ -23,6 +24,7 @@ from alur_nb.ui.arguments import (
     export_command,
     history_command,
     preview_command,
+    rejects_command,
     run_command,
     split_sql_line,
     sql_command,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.authoring.rejects import RejectsReport
     from alur_nb.ui.export_panel import ExportPanel
 
 
@@ -161,6 +164,31 @@ def history(session: Session, line: str, body: str | None) -> History:
     return reading.history(session.project, options.name, last=options.last)
 
 
+def rejects(session: Session, line: str, body: str | None) -> RejectsReport:
+    """Show what was rejected; counted by reason it reads the ledger alone."""
+    from alur_nb.authoring import rejects as reading
+
+    if is_export_mode():
+        return reading.RejectsReport("", 0, {})
+    options = rejects_command().parse(line, session.names)
+
+    def report(rows: int) -> RejectsReport:
+        csv_file = Path(options.csv) if options.csv else None
+        return reading.rejects(session.project, options.name, last=options.last, rows=rows, csv_file=csv_file)
+
+    if options.by_reason and not options.csv:
+        return report(0)
+
+    def work(task: Task[RejectsReport]) -> RejectsReport:
+        in_job_group(task)
+        return report(0 if options.by_reason else options.rows)
+
+    # A name that is not there, or nothing to show, is told without Spark.
+    if not reading.rejects(session.project, options.name, last=options.last, rows=0).total:
+        return report(0)
+    return in_background(session.shell, Task(f"rejected rows of {options.name}", work))
+
+
 def sql(session: Session, line: str, body: str | None) -> QueryResult:
     """Run one SELECT over committed rows."""
     if is_export_mode():
@@ -234,7 +262,10 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
     from alur_nb.ui.export_panel_work import in_own_loop
 
     options = export_command().parse(line, session.names)
-    notebook = operate.find_notebook(load_settings(), options.notebook, session.cell_ids)
+    settings = load_settings()
+    notebook = operate.find_notebook(settings, options.notebook, session.cell_ids)
+    if options.env is not None:
+        settings.environment(options.env)  # a name that is not there is told first
     if options.notebook is None or notebook == session.saved_notebook():
         # Another notebook than this kernel's own is nothing that ran here.
         refuse_unsaved(notebook, session.ran_cells() or ())
