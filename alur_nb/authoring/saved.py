@@ -50,8 +50,8 @@ def unsaved_notes(notebook: Path | None, ran: Iterable[RanCell]) -> tuple[str, .
     return tuple(f"{text}; {advice}" for text in unsaved_cells(cells or (), ran)) if notebook else ()
 
 
-def refuse_unsaved(path: Path, ran: Iterable[RanCell]) -> None:
-    """Raise ExportError for the first cell that ran and is not in the file as it ran.
+def refuse_unsaved(path: Path, ran: Iterable[RanCell], again: str = "export again") -> None:
+    """Raise ExportError for the first cell that ran and is not in the file as it ran; then do it `again`.
 
     A file that cannot be read is left to whoever exports it.
     """
@@ -60,7 +60,7 @@ def refuse_unsaved(path: Path, ran: Iterable[RanCell]) -> None:
         raise ExportError(
             f"{text[:1].upper()}{text[1:]}.",
             place=Place(notebook=path.name),
-            fix="Save the notebook (Ctrl-S), then export again; where the cell was deleted, restart the kernel first.",
+            fix=f"Save the notebook (Ctrl-S), then {again}; where the cell was deleted, restart the kernel first.",
         )
 
 

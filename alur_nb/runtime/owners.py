@@ -21,6 +21,11 @@ def work_for(what: str) -> None:
     _works_for = what
 
 
+def working_for() -> str:
+    """Return what was said last; empty where nothing was."""
+    return _works_for
+
+
 def local_owner() -> str:
     """Return this process's name as a lease owner, so that a dead pid can be seen: `host/pid/start time`.
 

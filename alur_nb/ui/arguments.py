@@ -65,7 +65,13 @@ def run_command() -> Command:
     )
     command.add("--max-files", type=int, metavar="N", expands=True, help="the oldest N files of a source")
     command.add(
-        "-p", "--parameter", action="append", type=key_value, metavar="KEY=VALUE", help="(later release)"
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="of the parameters cell: runs the saved notebook in a process of its own, where it has this value",
     )
     return command
 

@@ -32,6 +32,7 @@ from alur_nb.ui.arguments import (
 from alur_nb.ui.cards import publish
 from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
+from alur_nb.ui.parameter_run import with_parameters
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background, wait_for_cancelled
 
@@ -75,6 +76,12 @@ def in_job_group(task: Task[Any]) -> None:
     get_spark_session().sparkContext.setJobGroup(task.group, f"alur {task.title}", interruptOnCancel=True)
 
 
+_RUN_OPTIONS = (
+    "env", "upstream", "downstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files"
+)  # fmt: skip
+"""What `operate.run` takes from the line as it is."""
+
+
 def run(session: Session, line: str, body: str | None) -> RunReport:
     """Run pipelines; a failed one ends the cell after its report is shown."""
     if is_export_mode():
@@ -85,38 +92,31 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
     options = command.parse(line, session.names)
     if bool(options.names) == options.all:
         raise NotebookError("%alur_run: name pipelines, or --all.", place=Place(line=1), fix=command.advice)
-    if options.parameter:
-        raise NotYetSupportedError(
-            "%alur_run -p comes with a later release.",
-            fix="Change the value in the cell tagged `parameters`.",
-        )
     wanted: operate.Names = builtins.all if options.all else options.names
     names = operate.selected(
         session.project, wanted, upstream=options.upstream, downstream=options.downstream
     )
 
-    def work(task: Task[RunReport]) -> RunReport:
-        wait_for_cancelled(task)
-        return operate.run(
-            wanted,
-            options.env,
-            upstream=options.upstream,
-            downstream=options.downstream,
-            full=options.full,
-            drop_missing=options.drop_missing,
-            retry=options.retry,
-            since=options.since,
-            until=options.until,
-            files=options.files,
-            max_files=options.max_files,
-            project=session.project,
-            run_id=task.group,
-            cancelled=task.cancelled,
-            on_event=task.follow,
-        )
-
     session.name_process()
+    chosen = {name: getattr(options, name) for name in _RUN_OPTIONS}
     title = "run of all pipelines" if options.all else f"run of {', '.join(options.names)}"
+    if options.parameter:
+        given = dict(options.parameter)
+        work = with_parameters(session, "all" if options.all else options.names, given, chosen)
+        title += f" with {', '.join(f'{name}={value}' for name, value in given.items())}"
+    else:
+
+        def work(task: Task[RunReport]) -> RunReport:
+            wait_for_cancelled(task)
+            return operate.run(
+                wanted,
+                **chosen,
+                project=session.project,
+                run_id=task.group,
+                cancelled=task.cancelled,
+                on_event=task.follow,
+            )
+
     report = in_background(session.shell, Task(title, work, total=len(names)))
     failed = [one for one in report.runs if one.state == "failed"]
     if failed:
