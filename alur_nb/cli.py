@@ -6,11 +6,12 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alur_nb import cli_parser
+from alur_nb.runtime import owners
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.settings import load_settings
@@ -28,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; errors of ours are told in words on stderr, never as a traceback."""
     options = cli_parser.build().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    owners.work_for(f"`alur {options.command}`")
     try:
         return _COMMANDS[options.command](options)
     except AlurError as error:
@@ -79,7 +81,7 @@ def _run(options: argparse.Namespace) -> int:
     if (options.name is None) == (not options.all):
         _tell("usage: alur run NAME | --all     (alur list shows the names)", stream="stderr")
         return USAGE
-    project = _declared()
+    project = _declared(dict(options.parameter))
     with use_project(project):
         report = operate.run(
             all if options.all else options.name,
@@ -272,11 +274,11 @@ _COMMANDS: dict[str, Command] = {
 }
 
 
-def _declared() -> Project:
+def _declared(parameters: Mapping[str, object] | None = None) -> Project:
     """Return what the project's notebooks and modules declare, executed in this process."""
     from alur_nb.authoring.loading import load_project
 
-    return load_project(load_settings())
+    return load_project(load_settings(), parameters)
 
 
 def _tell_event(event: Event) -> None:

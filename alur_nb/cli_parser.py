@@ -34,15 +34,7 @@ def build() -> argparse.ArgumentParser:
     export.add_argument("notebook", metavar="NOTEBOOK", nargs="?", type=Path)
     export.add_argument("--env", help="environment (the only one, or the project's default)")
     export.add_argument("--out", type=Path, help="folder of the bundle (./bundle)")
-    export.add_argument(
-        "-p",
-        "--parameter",
-        action="append",
-        type=_key_value,
-        default=[],
-        metavar="KEY=VALUE",
-        help="of the parameters cell; as often as there are parameters",
-    )
+    _add_parameter(export)
     export.add_argument(
         "--check", action="store_true", help="compare with what is on disk; 1 where it differs"
     )
@@ -73,6 +65,7 @@ def _add_running(commands: Any) -> None:
     run.add_argument("--until", metavar="DAY", help="files of this day and earlier")
     run.add_argument("--files", metavar="GLOB", action="append", default=[], help="files that match")
     run.add_argument("--max-files", type=int, metavar="N", help="the oldest N files of a source")
+    _add_parameter(run)
     _add_env(run)
     retry = _command(commands, "retry", "load files that were skipped, once they can be loaded")
     retry.add_argument("name", metavar="NAME")
@@ -97,7 +90,9 @@ def _add_looking(commands: Any) -> None:
     rejects.add_argument(
         "--last", action="store_true", help="of the last batch alone, also where it was aborted"
     )
-    rejects.add_argument("--count", action="store_true", help="only the counts by reason; starts no Spark")
+    rejects.add_argument(
+        "--count", "--by-reason", action="store_true", help="only the counts by reason; starts no Spark"
+    )
     rejects.add_argument("--csv", type=Path, metavar="FILE", help="write all of them to a new CSV file")
     rejects.add_argument("-n", "--rows", type=int, default=20, help="rows to show (20)")
     for one in (plan, history, rejects):
@@ -130,6 +125,18 @@ def _add_mending(commands: Any) -> None:
         one.add_argument(
             "--cascade", action="store_true", help="also batches downstream that hold rows of it"
         )
+
+
+def _add_parameter(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-p",
+        "--parameter",
+        action="append",
+        type=_key_value,
+        default=[],
+        metavar="KEY=VALUE",
+        help="of the parameters cell; as often as there are parameters",
+    )
 
 
 def _add_env(parser: argparse.ArgumentParser) -> None:

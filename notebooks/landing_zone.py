@@ -62,16 +62,18 @@ def _value(column: str, text: str) -> Callable[[Mapping[str, str]], Row]:
 
 
 DAMAGE = (
-    Damage("words in a number", "dep_time", "is not an integer", _value("dep_time", "half past nine")),
+    Damage("words in a number", "dep_time", "is not a whole number", _value("dep_time", "half past nine")),
     Damage("a fraction in a whole number", "distance", "declare double", _value("distance", "517.5")),
-    Damage("a number too big", "flight", "does not fit an integer", _value("flight", "15450000000")),
-    Damage("a thousands separator", "distance", "is not an integer", _value("distance", "1,089")),
+    Damage(
+        "a number too big", "flight", "is outside of the range of integer", _value("flight", "15450000000")
+    ),
+    Damage("a thousands separator", "distance", "is not a whole number", _value("distance", "1,089")),
     Damage("a day too many", "time_hour", "not a moment of", _value("time_hour", "2013-06-31T10:00:00Z")),
     Damage("a clock without a day", "time_hour", "is not a timestamp", _value("time_hour", "10:00")),
     Damage("nothing where it is required", "carrier", "not nullable", _value("carrier", "NA")),
     Damage("a line that was cut off", None, "11 values", lambda row: list(row.values())[:11]),
     Damage("one field too many", None, "20 values", lambda row: [*row.values(), "DELAYED"]),
-    Damage("the header once more", "year", "is not an integer", list),
+    Damage("the header once more", "year", "is not a whole number", list),
 )
 
 TWENTY_ROWS = tuple(

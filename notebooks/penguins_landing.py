@@ -98,7 +98,7 @@ WRONG_ROWS = (
         "Date Egg",
         lambda _: "31/11/2007",
     ),
-    WrongRow("sheets/2007-08_biscoe.csv", 17, "mass_g", "not an integer", "Body Mass (g)", "{} g".format),
+    WrongRow("sheets/2007-08_biscoe.csv", 17, "mass_g", "not a whole number", "Body Mass (g)", "{} g".format),
     WrongRow(
         "sheets/2007-08_dream.csv",
         7,
@@ -108,7 +108,9 @@ WRONG_ROWS = (
         _as_excel_date,
         True,
     ),
-    WrongRow("sheets/2007-08_torgersen.csv", 12, "sample", "not an integer", "Sample N°", "{} bis".format),
+    WrongRow(
+        "sheets/2007-08_torgersen.csv", 12, "sample", "not a whole number", "Sample N°", "{} bis".format
+    ),
     WrongRow("sheets/2008-09_biscoe.csv", 20, "sex", "a known sex", "Sex", lambda _: "?", True),
     WrongRow("sheets/2008-09_torgersen.csv", 5, None, "13 values", "Sex", "{};seen again 3/12".format),
 )

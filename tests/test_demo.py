@@ -187,7 +187,7 @@ def test_the_page_holds_the_numbers(page: str) -> None:
         assert number in page
     for told in ("nothing new", "same content as flights/2013-07.csv", "extra columns, ignored: remarks"):
         assert told in page
-    assert "`half past nine` is not an integer" in page
+    assert "`half past nine` is not a whole number" in page
     assert "7 job scripts" in page
 
 

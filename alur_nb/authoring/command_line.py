@@ -9,10 +9,14 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from alur_nb.authoring.examples import in_own_names
 from alur_nb.runtime.errors import NotebookError, Place, suggest
 
 _DASHES = "\0--"
 """Stands for the value `--`, which argparse takes out of an option's values (CPython, `_get_values`)."""
+_PAGE_WIDTH = 100
+# An error shows it behind its margin, `next:` and `usage:`.
+_USAGE_WIDTH = _PAGE_WIDTH - len("  next:  usage: ")
 _BRACES = re.compile(r"\{\{|\}\}|\{([^\W\d]\w*)\}")
 
 Takes = Literal[
@@ -78,13 +82,14 @@ class _Parser(argparse.ArgumentParser):
 class Command:
     """One magic's options: reads its line, and explains itself.
 
-    `{name}` is replaced only in the options that are added with `expands=True`.
+    `{name}` is replaced only in the options that are added with `expands=True`; `$pipeline`, `$table` and the like
+    of the example are the project's own names.
     """
 
     def __init__(self, name: str, summary: str, example: str) -> None:
         self.name = name
         self.summary = summary
-        self.example = example
+        self._example = example
         self._expanding: set[str] = set()
         self._flags: dict[str, argparse.Action] = {}
         self._positional = ""
@@ -94,7 +99,9 @@ class Command:
             prog=name,
             add_help=False,
             allow_abbrev=False,
-            formatter_class=lambda prog: argparse.HelpFormatter(prog, max_help_position=30, width=100),
+            formatter_class=lambda prog: argparse.HelpFormatter(
+                prog, max_help_position=30, width=_PAGE_WIDTH
+            ),
         )
 
     def add(self, *flags: str, expands: bool = False, takes: Takes = "", **settings: Any) -> None:
@@ -112,14 +119,36 @@ class Command:
             self._expanding.update(action.option_strings or [str(action.metavar)])
 
     @property
+    def example(self) -> str:
+        """A cell that runs, in the names that the project has declared."""
+        return in_own_names(self._example)
+
+    @property
     def usage(self) -> str:
-        """The usage on one line."""
-        return " ".join([self.name, *self._usage])
+        """The usage on one line that fits an error; where it does not all fit, the way to the rest."""
+        whole, rest = " ".join([self.name, *self._usage]), f" ... all of it: {self.name}?"
+        if len(whole) <= _USAGE_WIDTH:
+            return whole
+        line = self.name
+        for part in self._usage:
+            if len(f"{line} {part}{rest}") > _USAGE_WIDTH:
+                break
+            line = f"{line} {part}"
+        return line + rest
 
     @property
     def advice(self) -> str:
         """The next step after a mistake: the usage, and an example that runs."""
         return f"usage: {self.usage}\nexample:\n{self.example}"
+
+    def _folded_usage(self) -> str:
+        """Return all of the usage, no line of it wider than a page, an option never apart from its value."""
+        lines, room = [f"  {self.name}"], " " * (len(self.name) + 2)
+        for part in self._usage:
+            if len(lines[-1]) + 1 + len(part) > _PAGE_WIDTH:
+                lines.append(room)
+            lines[-1] += f" {part}"
+        return "\n".join(lines)
 
     @property
     def help_text(self) -> str:
@@ -128,7 +157,7 @@ class Command:
         # argparse's own headings say less than the text around them.
         options = re.sub(r"^(positional arguments|options):\n", "", options, flags=re.MULTILINE).strip("\n")
         example = "\n".join(f"    {line}" for line in self.example.splitlines())
-        return f"{self.summary}\n\n::\n\n  {self.usage}\n\n{options}\n\nExample::\n\n{example}\n"
+        return f"{self.summary}\n\n::\n\n{self._folded_usage()}\n\n{options}\n\nExample::\n\n{example}\n"
 
     @property
     def options(self) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ def table_command() -> Command:
     command = Command(
         "%alur_table",
         "Declares a table from its columns, or from Python table classes; as a line it shows tables.",
-        "%%alur_table orders --layer bronze --partition-by 'day(created_at)'\n"
-        "order_id string not null comment 'the shop''s number', amount decimal(10,2), created_at timestamp",
+        "%%alur_table $free --layer bronze --partition-by 'day(created_at)'\n"
+        "id string not null comment 'the shop''s', amount decimal(10,2), created_at timestamp",
     )
     command.add("name", nargs="?", metavar="NAME", takes="table", help="the table")
     command.add("--layer", type=one_of("bronze", "silver", "gold"), help="default: bronze")
@@ -55,7 +55,7 @@ def pipeline_command() -> Command:
     command = Command(
         "%alur_pipeline",
         "Declares a pipeline: in Python, as one SQL query, or without a body as an ingestion of files.",
-        "%alur_pipeline ingest_orders --from 'orders/*.csv' --source-system shop --target OrdersBronze",
+        "%alur_pipeline $ingestion --from $pattern --source-system shop --target $target",
     )
     command.add(
         "name", nargs="?", metavar="NAME", takes="pipeline", help="the pipeline; it becomes a Python function"

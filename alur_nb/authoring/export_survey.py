@@ -40,7 +40,7 @@ def survey(path: Path, project: Project, ran: Sequence[RanCell] | None) -> Expor
     """
     settings, notebook = load_settings(path.parent), read_notebook(path)
     look = _Look(settings, notebook, project)
-    unsaved = unsaved_cells(notebook, ran or ())
+    unsaved = unsaved_cells(notebook.code, ran or ())
     found = look.found()
     environments = tuple(look.environment(one, found) for one in look.deployed)
     facts = ExportFacts(

@@ -6,12 +6,14 @@ import ast
 import importlib
 import linecache
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from alur_nb.authoring.declarations import declaration_cells
-from alur_nb.authoring.notebook import Cell, Code, MagicCell, read_notebook, split_cell
+from alur_nb.authoring.notebook import PARAMETERS, Cell, Code, MagicCell, read_notebook, split_cell
+from alur_nb.authoring.parameters import typed_by_notebook
 from alur_nb.authoring.unfold import unfold
 from alur_nb.authoring.which_notebook import project_notebooks
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
@@ -19,24 +21,32 @@ from alur_nb.runtime.project import Origin, Project, use_project
 from alur_nb.runtime.settings import Settings
 
 
-def load_project(settings: Settings) -> Project:
+def load_project(settings: Settings, parameters: Mapping[str, object] | None = None) -> Project:
     """Return a registry with everything that the project's notebooks and modules declare.
 
-    Each notebook has a namespace of its own. Raises NotebookError with the cell and line that failed.
+    Each notebook has a namespace of its own, in which `parameters` take the place of its parameters' defaults.
+    Raises NotebookError with the cell and line that failed, SettingsError for a parameter that no notebook has.
     """
     project = Project()
+    paths = project_notebooks(settings)
+    values = typed_by_notebook([read_notebook(path) for path in paths], parameters) if parameters else {}
     if str(settings.root) not in sys.path:
         sys.path.insert(0, str(settings.root))  # modules beside the notebooks are imported as in Jupyter
     with use_project(project):
         for module in settings.modules:
             _import(module, settings)
-        for path in project_notebooks(settings):
-            declare_notebook(path, project, settings.root)
+        for path in paths:
+            declare_notebook(path, project, settings.root, values.get(path))
     return project
 
 
-def declare_notebook(path: Path, project: Project, root: Path) -> dict[str, Any]:
-    """Execute a notebook's declaration cells into `project`, and return the namespace that they filled."""
+def declare_notebook(
+    path: Path, project: Project, root: Path, parameters: Mapping[str, object] | None = None
+) -> dict[str, Any]:
+    """Execute a notebook's declaration cells into `project`, and return the namespace that they filled.
+
+    `parameters` are bound behind the cell that is tagged so, as papermill does it.
+    """
     label = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
     notebook = read_notebook(path)
     # A notebook's cells run as `__main__`, there as here: what they declare belongs to their cell, not to a module.
@@ -49,6 +59,8 @@ def declare_notebook(path: Path, project: Project, root: Path) -> dict[str, Any]
         with project.declaring(Origin(f"{label}, cell {cell.number}", cell.cell_id)):
             for code in split_cell(cell, unfolded, label).codes:
                 _execute(code, cell, label, namespace)
+        if PARAMETERS in cell.tags:
+            namespace.update(parameters or {})
     return namespace
 
 

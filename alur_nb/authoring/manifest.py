@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from alur_nb import __version__
+from alur_nb.authoring.profiles import check_profile
 from alur_nb.authoring.trace import Trace, TracedColumn, TracedPipeline, TracedSource, TracedTable
 from alur_nb.runtime.errors import SettingsError, suggest
 from alur_nb.runtime.settings import EXECUTION_CLASSES, Environment, Settings
@@ -137,11 +138,7 @@ def glue_settings(
     }
     if profile is None:
         return values
-    if profile not in settings.profiles:
-        raise SettingsError(
-            f"There is no resource profile `{profile}`{suggest(profile, settings.profiles)}.",
-            fix=f"Add [profiles.{profile}] to alur.toml, for example with number_of_workers = 10.",
-        )
+    check_profile(profile, settings)
     overlay = dict(settings.profiles[profile])
     _check_profile(profile, overlay, values)
     return GlueSettings(**{**values, **overlay})  # type: ignore[typeddict-item]

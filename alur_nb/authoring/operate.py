@@ -203,9 +203,13 @@ def preview(
 
 
 def check(*, project: Project | None = None) -> CheckReport:
-    """Check names, contracts, the DAG and crons of what is declared; reads no data and starts no Spark."""
+    """Check names, contracts, the DAG, crons, row rules and profiles; reads no data and starts no Spark."""
+    from alur_nb.authoring.term_problems import term_problems
+
     known = project or current_project()
-    return CheckReport(tuple(sorted(known.pipelines)), tuple(sorted(known.tables)), known.problems())
+    wrong = sorted(term_problems(known, load_settings()), key=lambda problem: problem.subject)
+    problems = sorted([*known.problems(), *wrong], key=lambda problem: problem.severity != "error")
+    return CheckReport(tuple(sorted(known.pipelines)), tuple(sorted(known.tables)), tuple(problems))
 
 
 def export(

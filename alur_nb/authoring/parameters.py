@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from alur_nb.authoring.notebook import PARAMETERS, Notebook, split_cell
 from alur_nb.runtime.errors import ExportError, Place, SettingsError, suggest
@@ -71,6 +72,35 @@ def typed_parameters(notebook: Notebook, given: Mapping[str, object]) -> dict[st
         )
     defaults = parameter_defaults(notebook)
     return {name: _typed(name, value, defaults) for name, value in given.items()}
+
+
+def typed_by_notebook(
+    notebooks: Sequence[Notebook], given: Mapping[str, object]
+) -> dict[Path, dict[str, object]]:
+    """Return for each notebook of a project those of the given values that are parameters of it, typed.
+
+    Raises SettingsError for a name that none of them has, and what `typed_parameters` raises.
+    """
+    if not given:
+        return {}
+    if len(notebooks) == 1:
+        return {notebooks[0].path: typed_parameters(notebooks[0], given)}
+    defaults = {notebook.path: parameter_defaults(notebook) for notebook in notebooks}
+    known = sorted({name for names in defaults.values() for name in names})
+    for name in given:
+        if name not in known:
+            raise SettingsError(
+                f"No notebook of the project has a parameter `{name}`{suggest(name, known)}.",
+                fix=f"Their parameters are: {', '.join(known)}."
+                if known
+                else f"Add a cell at the top of one, tag it `{PARAMETERS}`, and write the default in it.",
+            )
+    return {
+        notebook.path: typed_parameters(
+            notebook, {name: value for name, value in given.items() if name in defaults[notebook.path]}
+        )
+        for notebook in notebooks
+    }
 
 
 def _typed(name: str, value: object, defaults: Mapping[str, object]) -> object:

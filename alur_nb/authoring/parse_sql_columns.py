@@ -14,7 +14,7 @@ from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table
 
 # Words that stand without brackets and that sqlglot may take for columns: functions, units of time, `group by all`.
-_NO_COLUMNS = (
+NO_COLUMNS = (
     *("all", "user", "session_user", "current_user", "current_catalog", "current_database", "current_schema"),
     *(
         "current_timezone",
@@ -29,7 +29,7 @@ _NO_COLUMNS = (
     *("day", "dayofyear", "hour", "minute", "second", "millisecond", "microsecond"),
 )
 # In these a bare name may be a lambda's variable, an argument's name, or a field's.
-_OWN_NAMES = (exp.Lambda, exp.Kwarg, exp.PropertyEQ, exp.Lateral, exp.Pivot, exp.Hint)
+OWN_NAMES = (exp.Lambda, exp.Kwarg, exp.PropertyEQ, exp.Lateral, exp.Pivot, exp.Hint)
 
 
 def check_columns(statement: exp.Expr, query: str, tables: Mapping[int, Table], project: Project) -> None:
@@ -80,12 +80,12 @@ def _is_whole(scope: Scope, known: Mapping[str, Table]) -> bool:
 def _check(column: exp.Column, query: str, known: Mapping[str, Table], *, is_whole: bool) -> None:
     name, called = column.name.lower(), column.table.lower()
     start = column.this.meta.get("start") if isinstance(column.this, exp.Identifier) else None
-    if start is None or column.args.get("db") or name.startswith("_") or column.find_ancestor(*_OWN_NAMES):
+    if start is None or column.args.get("db") or name.startswith("_") or column.find_ancestor(*OWN_NAMES):
         return
     if called:
         wanted = {called: known[called]} if called in known else {}
     else:
-        is_other = name in _NO_COLUMNS or name in _aliases(column)
+        is_other = name in NO_COLUMNS or name in _aliases(column)
         wanted = {} if is_other or not is_whole else dict(known)
     columns = {one.lower() for table in wanted.values() for one in table.columns}
     if not wanted or name in columns:

@@ -55,9 +55,29 @@ class RejectsReport:
             "written": self.written,
         }
 
-    def __str__(self) -> str:
+    @property
+    def head(self) -> str:
+        """How many rows were rejected, and where."""
         where = f"batch {self.batch} of {self.table}" if self.batch else self.table
-        lines = [f"{plural(self.total, 'rejected row')} in {where}"]
+        return f"{plural(self.total, 'rejected row')} in {where}"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is not shown, what is no longer there, and where all of it was written."""
+        rest = self.total - self.expired - len(self.rows)
+        told = []
+        if self.rows and rest > 0:
+            told.append(f"and {plural(rest, 'more row')}: -n shows more, --csv writes all that are kept")
+        if self.expired:
+            told.append(f"{plural(self.expired, 'row')} of them had been kept long enough and were deleted")
+        if self.written:
+            told.append(f"written to {self.written}")
+        return tuple(told)
+
+    def __str__(self) -> str:
+        if not self.table:
+            return "Nothing was looked at."
+        lines = [self.head]
         if self.aborted:
             lines.append(f"aborted: {self.aborted.splitlines()[0]}")
         lines += [f"  {count:>6,}  {reason}" for reason, count in self.by_reason.items()]
@@ -66,14 +86,7 @@ class RejectsReport:
             column = f", column {row['column']}" if row["column"] else ""
             lines.append(f"{row['source_file'] or '(made by the pipeline)'}{line}{column}: {row['reason']}")
             lines.append(f"    | {_printable(row['raw'])}")
-        rest = self.total - self.expired - len(self.rows)
-        if self.rows and rest > 0:
-            lines.append(f"and {plural(rest, 'more row')}: -n shows more, --csv writes all that are kept")
-        if self.expired:
-            lines.append(f"{plural(self.expired, 'row')} of them had been kept long enough and were deleted")
-        if self.written:
-            lines.append(f"written to {self.written}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
 
     def __repr__(self) -> str:
         return str(self)

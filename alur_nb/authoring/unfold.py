@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from alur_nb.authoring.command_line import Command, known_name, named_parts
@@ -12,13 +13,17 @@ from alur_nb.authoring.commands import PIPELINE, TABLE, pipeline_command, table_
 from alur_nb.authoring.parse import (
     Terms,
     body_kind,
+    find_table,
     ingestion_cell_to_python,
     sql_cell_to_python,
     table_cell_to_python,
 )
+from alur_nb.authoring.parse_rule import check_rules
+from alur_nb.authoring.profiles import check_profile
 from alur_nb.authoring.source_text import Expression, Name, literal
-from alur_nb.runtime.errors import NotebookError, Place
+from alur_nb.runtime.errors import AlurError, NotebookError, Place
 from alur_nb.runtime.project import Project
+from alur_nb.runtime.settings import load_settings
 
 
 def unfold(
@@ -33,10 +38,50 @@ def unfold(
     if magic == TABLE:
         return _unfold_table(table_command().parse(line), body or "")
     if magic == PIPELINE:
-        return _unfold_pipeline(pipeline_command().parse(line), body or "", project, names)
+        options = pipeline_command().parse(line)
+        text = _unfold_pipeline(options, body or "", project, names)
+        if text and options.target:
+            _check_terms(options, line, prefix_of(PIPELINE, body), project, names)
+        return text
     raise NotebookError(
         f"%{magic} declares nothing.", fix="Only %%alur_table and %%alur_pipeline have a body."
     )
+
+
+def prefix_of(magic: str, body: str | None) -> str:
+    """Return what stands in front of a magic's line; a column of line 1 is counted from its first character."""
+    return f"{'%' if body is None else '%%'}{magic} "
+
+
+def moved(error: AlurError, source: str, line: str, prefix: str) -> None:
+    """Let the place of an error in `prefix` + `line` be that in the cell, where the magic may stand in any line.
+
+    Without its column where the line is not found: a mark at the wrong place is worse than none.
+    """
+    place = error.place
+    if place is None or place.line != 1 or place.column is None:
+        return
+    for number, row in enumerate(source.split("\n"), 1):
+        start = row.rfind(line.strip()) if prefix.strip().lstrip("%") in row else -1
+        if start >= 0:
+            column = place.column - len(prefix) + start
+            error.place = replace(place, line=number, column=column)
+            return
+    error.place = replace(place, column=None)
+
+
+def _check_terms(
+    options: argparse.Namespace, line: str, prefix: str, project: Project, names: Collection[str] | None
+) -> None:
+    """Refuse at the declaration what a preview or an export would stumble on: a rule, or a profile."""
+    may_grow = options.schema_mode == "evolve"
+    table = find_table(options.target, project)
+    check_rules(options.expect, line, len(prefix), table, may_grow=may_grow)
+    # Without names this is an export, which knows its environment's settings and looks itself.
+    if options.resource_profile and names is not None:
+        found = line.find(options.resource_profile, line.find("--resource-profile") + 18)
+        place = Place(line=1, column=len(prefix) + found + 1 if found >= 0 else None)
+        check_profile(options.resource_profile, load_settings(), place)
 
 
 def _unfold_table(options: argparse.Namespace, body: str) -> str:

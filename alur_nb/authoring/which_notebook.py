@@ -10,6 +10,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from alur_nb.authoring.notebook import Cell
 from alur_nb.runtime.settings import Settings
 
 
@@ -35,18 +36,23 @@ def kernel_notebook(settings: Settings, cell_ids: Collection[str] = ()) -> Path 
     return holding[0] if len(holding) == 1 else named
 
 
-def code_cells(path: Path) -> list[tuple[str | None, str]] | None:
-    """Return id and source of the code cells of a notebook file; None where it cannot be read as one.
+def code_cells(path: Path) -> tuple[Cell, ...] | None:
+    """Return the code cells of a notebook file; None where it cannot be read as one.
 
     Not by nbformat: importing it takes most of a second. Ids came with format 4.5.
     """
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        shown = [cell for cell in cells if cell["cell_type"] in ("code", "markdown")]
         # A source is a text or a list of lines (nbformat.readthedocs.io).
-        return [(cell.get("id"), "".join(cell["source"])) for cell in cells if cell["cell_type"] == "code"]
+        return tuple(
+            Cell(number, "".join(cell["source"]), cell.get("id"))
+            for number, cell in enumerate(shown, start=1)
+            if cell["cell_type"] == "code"
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
 
 
 def _has_any(path: Path, cell_ids: Collection[str]) -> bool:
-    return bool(cell_ids) and any(cell_id in cell_ids for cell_id, _ in code_cells(path) or ())
+    return bool(cell_ids) and any(cell.cell_id in cell_ids for cell in code_cells(path) or ())

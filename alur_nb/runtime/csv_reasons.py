@@ -62,7 +62,6 @@ def _says(text: Column, words: str) -> Column:
 
 def _integer(ddl: str) -> Callable[[Column], Column]:
     limit, name, wider = _LIMITS[ddl]
-    article = "an" if name == "integer" else "a"
 
     def rule(text: Column) -> Column:
         digits = F.regexp_replace(text, "^[+-]?0*", "")
@@ -73,9 +72,9 @@ def _integer(ddl: str) -> Callable[[Column], Column]:
         number = text.rlike("^[+-]?[0-9]+$")
         return (
             F.when(number & ~too_large, _nothing())
-            .when(number, _says(text, f"does not fit {article} {name}: declare {wider}"))
-            .when(text.rlike(_NUMBER), _says(text, f"is not {article} {name}: declare double"))
-            .otherwise(_says(text, f"is not {article} {name}"))
+            .when(number, _says(text, f"is outside of the range of {name}: declare {wider}"))
+            .when(text.rlike(_NUMBER), _says(text, "is not written as a whole number: declare double"))
+            .otherwise(_says(text, "is not a whole number"))
         )
 
     return rule

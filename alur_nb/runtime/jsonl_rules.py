@@ -25,7 +25,7 @@ _TIMESTAMP = re.compile(
 _INTEGER = re.compile(r"-?[0-9]+")
 _LONG_EXPONENT = re.compile(r"[eE][+-]?0*[0-9]{4,}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-_LIMITS = {"int": (2**31, "an integer", "long"), "bigint": (2**63, "a long", "decimal")}
+_LIMITS = {"int": (2**31, "integer", "long"), "bigint": (2**63, "long", "decimal")}
 _SPECIAL = ("NaN", "Infinity", "-Infinity")
 _EXACT = Context(prec=100)
 
@@ -116,16 +116,16 @@ def _string(value: object) -> str:
 
 
 def _integer(ddl: str) -> Callable[[object], int]:
-    limit, article, wider = _LIMITS[ddl]
+    limit, name, wider = _LIMITS[ddl]
 
     def rule(value: object) -> int:
-        text = _number(value, article)
+        text = _number(value, "a whole number")
         if not _INTEGER.fullmatch(text):
-            raise Misfit(says(text, f"is not {article}: declare double"))
+            raise Misfit(says(text, "is not written as a whole number: declare double"))
         # Python refuses to read numbers of thousands of digits; these fit nothing here either.
         number = int(text) if len(text) <= len(str(limit)) + 1 else limit
         if not -limit <= number < limit:
-            raise Misfit(says(text, f"does not fit {article}: declare {wider}"))
+            raise Misfit(says(text, f"is outside of the range of {name}: declare {wider}"))
         return number
 
     return rule

@@ -52,7 +52,7 @@ from alur_nb.runtime.ledger import (
     without_rows,
 )
 from alur_nb.runtime.ledger_pages import PAGE_BYTES, inputs_of, page, pages
-from alur_nb.runtime.owners import may_live
+from alur_nb.runtime.owners import may_live, owner_text
 
 _LEASE = "LEASE"
 _META = "META"
@@ -83,7 +83,7 @@ class DynamoLedger:
         if known and "owner" in known:
             age = age_of(known["renewed_at"], self._dynamo.now())
             if may_live(known["owner"], owner, age):
-                raise busy(table, known["owner"])
+                raise busy(table, owner_text(known["owner"]))
         epoch, token = (known["epoch"] if known else 0) + 1, uuid.uuid4().hex
         item = {**self._key(table, _LEASE), "epoch": epoch, "owner": owner, "token": token}
         as_seen = (
@@ -94,7 +94,7 @@ class DynamoLedger:
         except Refused:
             now = self._get(table, _LEASE) or {}
             if now.get("token") != token:  # else it was our own earlier request that came first
-                raise busy(table, now.get("owner", "which has just ended")) from None
+                raise busy(table, owner_text(now.get("owner", "which has just ended"))) from None
         return Lease(table, epoch, owner)
 
     def renew(self, lease: Lease) -> None:

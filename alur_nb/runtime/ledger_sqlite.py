@@ -27,7 +27,7 @@ from alur_nb.runtime.ledger import (
     without_rows,
 )
 from alur_nb.runtime.ledger_pages import inputs_of, pages
-from alur_nb.runtime.owners import local_owner, may_live
+from alur_nb.runtime.owners import local_owner, may_live, owner_text
 
 __all__ = ["SqliteLedger", "local_owner"]
 
@@ -65,7 +65,7 @@ class SqliteLedger:
             if holder is not None and may_live(
                 holder, owner, datetime.now(UTC) - datetime.fromisoformat(renewed_at)
             ):
-                raise busy(table, holder)
+                raise busy(table, owner_text(holder))
             db.execute(
                 'INSERT INTO lease VALUES (?, ?, ?, ?) ON CONFLICT ("table") DO UPDATE SET '
                 "epoch = excluded.epoch, owner = excluded.owner, renewed_at = excluded.renewed_at",

@@ -12,11 +12,43 @@ from pathlib import Path
 LEASE_FRESH_SECONDS = 60
 
 _GLUE = "glue/"
+_works_for = ""
+
+
+def work_for(what: str) -> None:
+    """Say what this process works for, such as a notebook: whoever finds its lease taken is told."""
+    global _works_for
+    _works_for = what
+
+
+def working_for() -> str:
+    """Return what was said last; empty where nothing was."""
+    return _works_for
 
 
 def local_owner() -> str:
-    """Return this process's name as a lease owner: `host/pid/start time`, so that a dead pid can be seen."""
-    return f"{socket.gethostname()}/{os.getpid()}/{_process_start(os.getpid())}"
+    """Return this process's name as a lease owner, so that a dead pid can be seen: `host/pid/start time`.
+
+    Behind that stands what the process works for, where that was said.
+    """
+    own = f"{socket.gethostname()}/{os.getpid()}/{_process_start(os.getpid())}"
+    return f"{own}/{_works_for}" if _works_for else own
+
+
+def owner_text(holder: str) -> str:
+    """Return a lease owner in words: the notebook or command where it is known, and the process."""
+    host, pid, _, what = [*holder.split("/", 3), "", "", ""][:4]
+    if holder.startswith(_GLUE) or not pid.isdigit():
+        return holder
+    return f"{what}, process {pid} on {host}" if what else f"process {pid} on {host}"
+
+
+def lives_here(holder: str) -> bool | None:
+    """Whether the holder is a living process of this machine; None where it is none of this machine's."""
+    host, pid, started = [*holder.split("/"), "", ""][:3]
+    if host != socket.gethostname() or not pid.isdigit():
+        return None
+    return started != "" and _process_start(int(pid)) == started
 
 
 def glue_owner(job_run_id: str) -> str:
@@ -30,9 +62,9 @@ def may_live(holder: str, asking: str, age: timedelta) -> bool:
     A process of this machine is looked up; an earlier attempt of the asking Glue run is over, or there would be
     no retry; everyone else lives while the lease is fresh.
     """
-    host, pid, started = [*holder.split("/"), "", ""][:3]
-    if host == socket.gethostname() and pid.isdigit():
-        return _process_start(int(pid)) == started and started != ""
+    here = lives_here(holder)
+    if here is not None:
+        return here
     if holder.startswith(_GLUE) and glue_run(holder) == glue_run(asking):
         return False
     return age < timedelta(seconds=LEASE_FRESH_SECONDS)

@@ -13,7 +13,7 @@ def preview_command() -> Command:
     command = Command(
         "%alur_preview",
         "Shows what a run of the pipeline would do, from samples; nothing is written.",
-        "%alur_preview ingest_orders -n 5",
+        "%alur_preview $pipeline -n 5",
     )
     command.add("name", metavar="NAME", takes="pipeline", expands=True, help="the pipeline")
     command.add(
@@ -33,7 +33,7 @@ def run_command() -> Command:
     command = Command(
         "%alur_run",
         "Runs pipelines on the embedded lake; each loads only what its table has not taken in yet.",
-        "%alur_run ingest_orders --downstream",
+        "%alur_run $pipeline --downstream",
     )
     command.add("names", nargs="*", metavar="NAME", takes="pipeline", expands=True, help="pipelines")
     command.add("--all", action="store_true", help="every pipeline of the project")
@@ -65,7 +65,13 @@ def run_command() -> Command:
     )
     command.add("--max-files", type=int, metavar="N", expands=True, help="the oldest N files of a source")
     command.add(
-        "-p", "--parameter", action="append", type=key_value, metavar="KEY=VALUE", help="(later release)"
+        "-p",
+        "--parameter",
+        action="append",
+        default=[],
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="of the parameters cell: runs the saved notebook in a process of its own, where it has this value",
     )
     return command
 
@@ -75,7 +81,7 @@ def sql_command() -> Command:
     command = Command(
         "%alur_sql",
         "Runs one SELECT over the tables' committed rows, in the notebook only.",
-        "%%alur_sql --out counted\nselect count(*) as orders from orders",
+        "%%alur_sql --out counted\nselect count(*) as total from $table",
     )
     command.add("--out", metavar="NAME", help="bind the whole result, a Spark DataFrame, to this name")
     command.add(
@@ -89,12 +95,33 @@ def history_command() -> Command:
     command = Command(
         "%alur_history",
         "Shows the batches of a table, or of all: state, rows, rejects, checks, when, and why one ended.",
-        "%alur_history ingest_orders -n 5",
+        "%alur_history $pipeline -n 5",
     )
     command.add(
         "name", nargs="?", metavar="NAME", expands=True, help="a table, or the pipeline that writes it"
     )
     command.add("-n", "--last", type=int, default=20, metavar="N", expands=True, help="batches, default 20")
+    return command
+
+
+def rejects_command() -> Command:
+    """Return the options of `%alur_rejects`, which are those of `alur rejects`."""
+    command = Command(
+        "%alur_rejects",
+        "Shows the rejected rows of a table, and why each of them was; counts them by reason.",
+        "%alur_rejects $pipeline --by-reason",
+    )
+    command.add(
+        "name", metavar="NAME", takes="pipeline", expands=True, help="a table, or the pipeline that writes it"
+    )
+    command.add(
+        "--last", action="store_true", help="of the last batch alone, also where it published nothing"
+    )
+    command.add("--by-reason", action="store_true", help="only the counts by reason; starts no Spark")
+    command.add(
+        "-n", "--rows", type=int, default=20, metavar="ROWS", expands=True, help="rows to show, default 20"
+    )
+    command.add("--csv", metavar="FILE", expands=True, help="write all of them to a new CSV file")
     return command
 
 
@@ -112,7 +139,7 @@ def export_command() -> Command:
     command = Command(
         "%alur_export",
         "Writes the saved notebook's pipelines as Glue job scripts with their Terraform; alone: looks first.",
-        "%alur_export --env dev",
+        "%alur_export --env $environment",
     )
     command.add(
         "--env",

@@ -15,8 +15,7 @@ from alur_nb.authoring.listing import source_text
 from alur_nb.authoring.query import QueryResult
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import current_project
-from alur_nb.runtime.quality import CheckResult
-from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
 from alur_nb.ui import memory
@@ -42,7 +41,9 @@ from alur_nb.ui.html import (
     table,
     tag,
 )
+from alur_nb.ui.next_steps import NextStep
 from alur_nb.ui.plain import page, paged
+from alur_nb.ui.run_card import run_card
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.infer_facts import Inference
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.authoring.rejects import RejectsReport
     from alur_nb.ui.export_panel import ExportPanel
 
 log = logging.getLogger(__name__)
@@ -203,38 +205,6 @@ def _preview_card(value: Preview) -> Html:
     return preview_card(value)
 
 
-def run_card(value: RunReport) -> Html:
-    """Show a run: one row a pipeline, and below it what each has to say."""
-    if not value.runs:
-        return card(paragraph("Nothing was run."))
-    rows = [(run.name, run.table, run.state, run.rows, run.rejected, run.files) for run in value.runs]
-    headers = ("pipeline", "table", "state", "rows", "rejected", "files")
-    told = (_run_details(run) for run in value.runs)
-    return card(table("run", headers, rows), *told, paragraph(value.elapsed_text))
-
-
-def _run_details(run: PipelineRun) -> Html | None:
-    parts: list[Content] = []
-    if run.batch_id:
-        parts.append(paragraph("batch ", code(run.batch_id)))
-    if run.reject_reasons:
-        parts.append(table("rejected rows by reason", ("reason", "rows"), list(run.reject_reasons.items())))
-    if run.checks:
-        rows = [(c.name, _outcome(c), c.metric, c.message) for c in run.checks]
-        parts.append(table("checks", ("check", "result", "metric", "message"), rows))
-    parts.append(items(f"skipped {text}" for text in run.skipped_files))
-    parts.append(items(f"note: {text}" for text in run.warnings))
-    if run.error_text:
-        parts.append(block(run.error_text))
-    if not any(str(part) for part in parts):
-        return None
-    return details(f"{run.name}: {run.state}", *parts, is_open=run.state == "failed")
-
-
-def _outcome(check: CheckResult) -> str:
-    return "passed" if check.passed else f"failed: {check.severity}"
-
-
 def check_card(value: CheckReport) -> Html:
     """Show what a check found."""
     rows = [(p.severity, p.subject, p.message, p.place, p.fix) for p in value.problems]
@@ -252,6 +222,12 @@ def _panel_card(value: ExportPanel) -> Html:
     from alur_nb.ui.export_panel_card import facts_card
 
     return facts_card(value.facts)
+
+
+def _rejects_card(value: RejectsReport) -> Html:
+    from alur_nb.ui.rejects_card import rejects_card
+
+    return rejects_card(value)
 
 
 def _facts(*facts: tuple[str, Content]) -> Html:
@@ -296,6 +272,7 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
+    ("alur_nb.authoring.rejects", "RejectsReport"): _rejects_card,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
@@ -312,6 +289,7 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
+    ("alur_nb.authoring.rejects", "RejectsReport"): paged,
 }
 
 
@@ -322,8 +300,8 @@ def to_html(value: object) -> Html | None:
     try:
         if make is None:
             return None
-        changed = items(_since(value))
-        return joined(changed, make(value)) if changed.text else make(value)
+        changed, step = items(_since(value)), _step(value)
+        return joined(changed, make(value), step.html if step else None)
     # A formatter that raises would fail the cell; the plain text holds the same facts.
     except Exception:
         log.debug("no card for %s", kind, exc_info=True)
@@ -335,7 +313,8 @@ def to_text(value: object) -> str:
     kind = type(value)
     make = TEXTS.get(kind) or LATE_TEXTS.get((kind.__module__, kind.__qualname__), str)
     try:
-        return "\n".join([*_since(value), make(value)])
+        step = _step(value)
+        return "\n".join([*_since(value), make(value), *([str(step)] if step else [])])
     # As above: a class that declares no table is shown as Python shows it.
     except Exception:
         log.debug("no text for %s", kind, exc_info=True)
@@ -346,6 +325,11 @@ def _since(value: object) -> tuple[str, ...]:
     """Return what has changed since a preview or a run was made; for a card that is shown again later."""
     known = memory.current()
     return known.since(value, current_project()) if known else ()
+
+
+def _step(value: object) -> NextStep | None:
+    known = memory.current()
+    return known.advice.below(value) if known else None
 
 
 def publish(value: object) -> None:

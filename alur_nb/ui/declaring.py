@@ -100,9 +100,13 @@ def pipeline(
 
 def _declare(session: Session, magic: str, line: str, body: str | None) -> Declaration:
     """Unfold the cell to Python and execute exactly that text."""
-    from alur_nb.authoring.unfold import unfold
+    from alur_nb.authoring.unfold import moved, prefix_of, unfold
 
-    text = unfold(magic, line, body, session.project, names=session.names)
+    try:
+        text = unfold(magic, line, body, session.project, names=session.names)
+    except AlurError as error:
+        moved(error, session.cell.source, line, prefix_of(magic, body))
+        raise
     is_typed = text == body
     with session.recording() as declared:
         try:

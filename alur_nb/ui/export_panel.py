@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,9 +13,7 @@ from alur_nb.authoring.bundle import Bundle
 from alur_nb.authoring.export_facts import ExportFacts
 from alur_nb.authoring.export_survey import survey
 from alur_nb.authoring.following import Following
-from alur_nb.authoring.notebook import read_notebook
-from alur_nb.authoring.saved import RanCell, refuse_unsaved
-from alur_nb.runtime.project import MAIN, Origin
+from alur_nb.authoring.saved import refuse_unsaved
 from alur_nb.runtime.settings import load_settings
 from alur_nb.ui.display import show
 from alur_nb.ui.export_panel_card import facts_card
@@ -24,8 +21,6 @@ from alur_nb.ui.export_panel_controls import Controls
 from alur_nb.ui.export_panel_work import ExportWork
 from alur_nb.ui.html import card, code, paragraph
 from alur_nb.ui.session import Session
-
-_CELL = re.compile(r"cell \[(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +61,7 @@ class ExportPanel:
     def _export(self, environment: str, parameters: Mapping[str, object], following: Following) -> Bundle:
         if self._session is not None:
             # The file and the kernel may have changed since the panel was shown.
-            refuse_unsaved(read_notebook(self.facts.path), ran_cells(self._session) or ())
+            refuse_unsaved(self.facts.path, self._session.ran_cells() or ())
         return operate.export(self.facts.path, environment, parameters=parameters, following=following)
 
 
@@ -76,36 +71,7 @@ def export_panel(session: Session) -> ExportPanel:
     Raises SettingsError where it is not clear which notebook is meant, NotebookError where it cannot be read.
     """
     path = operate.find_notebook(load_settings(), cell_ids=session.cell_ids)
-    return ExportPanel(survey(path, session.project, ran_cells(session)), session)
-
-
-def ran_cells(session: Session) -> tuple[RanCell, ...] | None:
-    """Return the cells that declared what is declared now; None where nothing tells cells apart."""
-    project = session.project
-    names: dict[Origin, list[str]] = {}
-    for name in (*project.tables, *project.pipelines):
-        names.setdefault(project.origin_of(name), []).append(name)
-    cells = {origin: found for origin, found in names.items() if origin.cell_id is not None}
-    if not cells and (MAIN in names or session.cell.origin is None):
-        return None
-    return tuple(
-        RanCell(origin.label, tuple(found), _source(session, origin), _notebook_id(origin))
-        for origin, found in cells.items()
-    )
-
-
-def _source(session: Session, origin: Origin) -> str | None:
-    """Return the cell's text as it ran last; None where the history has it no more."""
-    number = _CELL.fullmatch(origin.label)
-    history = session.shell.history_manager
-    inputs: list[str] = history.input_hist_raw if history else []
-    index = int(number[1]) if number else 0
-    return inputs[index] if 0 < index < len(inputs) else None
-
-
-def _notebook_id(origin: Origin) -> str | None:
-    """Return the notebook's own id; a batch run has only one that is made from the text."""
-    return None if (origin.cell_id or "").startswith("text:") else origin.cell_id
+    return ExportPanel(survey(path, session.project, session.ran_cells()), session)
 
 
 def _can_click(session: Session) -> bool:

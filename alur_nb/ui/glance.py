@@ -15,7 +15,7 @@ from alur_nb.runtime.globs import pattern_of
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import SETTINGS_FILE, load_settings
 from alur_nb.ui.dag_picture import Graph
-from alur_nb.ui.last_batches import NEVER_RUN, TableState, table_states
+from alur_nb.ui.last_batches import FAILED, INTERRUPTED, NEVER_RUN, TableState, table_states
 from alur_nb.ui.lineage import whole
 from alur_nb.ui.memory import Memory
 from alur_nb.ui.plain import page
@@ -123,7 +123,7 @@ def glance(
     states = table_states({*project.tables, *(one.target.qualified_name for one in known.values())})
     order = _order(project, known)
     listed = _pipeline_lines(project, known, order, states, memory)
-    drawn = {line.name: line.last.partition(",")[0] for line in listed}
+    drawn = {line.name: re.split(r",| \(", line.last)[0] for line in listed}
     return Glance(
         tables=tuple(_table_lines(project, states)) if tables else None,
         pipelines=listed if pipelines else None,
@@ -181,7 +181,7 @@ def _last_run(name: str, state: TableState, memory: Memory | None) -> str:
     """Return how the last run ended: by the ledger, unless this session knows of a later one that left no batch."""
     noted = (state.runs or {}).get(name, NEVER_RUN)
     here = memory.state(name) if memory else ""
-    if not here or noted.startswith(here) or (here == "failed" and noted.startswith("aborted")):
+    if not here or noted.startswith(here):
         return noted
     before = f"; before that {noted}" if noted != NEVER_RUN else ""
     return f"{here}, {_IN_SESSION}{before}"
@@ -201,8 +201,10 @@ def _next_steps(project: Project, listed: Sequence[PipelineLine], problems: Sequ
         line = f"%alur_pipeline ingest_{table.name} --from '{pattern}' --target {table.class_name}"
         return [f"declare a pipeline: {line}"]
     steps = ["%alur_check"] if problems else []
-    failed = next((line.name for line in listed if line.last.startswith(("failed", "aborted"))), None)
+    failed = next((line.name for line in listed if line.last.startswith(FAILED)), None)
     steps += [f"%alur_history {failed}"] if failed else []
+    cut = next((line.name for line in listed if line.last.startswith(INTERRUPTED)), None)
+    steps += [f"%alur_run {cut}"] if cut else []
     stale = next((line.name for line in listed if line.stale), listed[0].name)
     steps += [f"%alur_preview {stale}", "%alur_run --all"]
     deployed = [name for name in load_settings().environments if name != "local"]

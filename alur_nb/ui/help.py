@@ -12,6 +12,7 @@ from alur_nb.ui.arguments import (
     export_command,
     history_command,
     preview_command,
+    rejects_command,
     run_command,
     sql_command,
 )
@@ -54,6 +55,7 @@ def working_commands() -> tuple[Command, ...]:
         preview_command(),
         run_command(),
         history_command(),
+        rejects_command(),
         sql_command(),
         check_command(),
         export_command(),

@@ -6,20 +6,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from alur_nb.runtime.errors import AlurError, plural
-from alur_nb.runtime.ledger import Batch, State, live
+from alur_nb.runtime.ledger import Batch, Ledger, State, live
+from alur_nb.runtime.owners import lives_here, owner_text
 from alur_nb.runtime.settings import load_settings
 from alur_nb.runtime.workspace import LAKE_FOLDER, open_workspace
 
 NEVER_LOADED = "never loaded"
 NEVER_RUN = "never run"
 
-_WORDS: Mapping[State, str] = {
-    State.PLANNED: "begun",
-    State.SEALED: "decided, not yet published",
-    State.COMMITTED: "loaded",
-    State.ABORTED: "aborted",
-    State.ROLLED_BACK: "rolled back",
-}
+INTERRUPTED = "interrupted"
+RUNNING = "running now"
+FAILED = "failed"
+
+_ENDED: Mapping[State, str] = {State.COMMITTED: "loaded", State.ROLLED_BACK: "rolled back"}
+# How the reason of an aborted batch begins where nothing of its own was wrong (runtime: runner, publish).
+_STOPPED = {"The run was cancelled": "cancelled", "its run died": INTERRUPTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,25 +40,45 @@ def table_states(names: Iterable[str]) -> dict[str, TableState]:
         return dict.fromkeys(names, TableState())
     try:
         ledger = open_workspace().ledger
-        return {name: _state(ledger.batches(name)) for name in names}
+        return {name: _state(ledger.batches(name), ledger) for name in names}
     except AlurError as error:
         return dict.fromkeys(names, TableState(f"unknown: {error.message}"))
 
 
-def _state(batches: Sequence[Batch]) -> TableState:
+def _state(batches: Sequence[Batch], ledger: Ledger) -> TableState:
     if not batches:
         return TableState()
     alive = live(batches)
     rows = sum(batch.counts.get("rows", 0) for batch in alive)
     holds = f"{plural(rows, 'row')} in {plural(len(alive), 'batch')}" if alive else NEVER_LOADED
     # By id, which is the order of their planning: the last one of each pipeline stays.
-    runs = {batch.pipeline: f"{_WORDS[batch.state]}, {time_text(batch)}" for batch in batches}
-    return TableState(holds, _batch_text(batches[-1]), runs)
+    latest = {batch.pipeline: batch for batch in batches}
+    # Only a batch without an end asks who holds the lease.
+    words = {
+        batch.id: _ENDED.get(batch.state) or _word(batch, ledger) for batch in (*latest.values(), batches[-1])
+    }
+    runs = {name: f"{words[batch.id]}, {time_text(batch)}" for name, batch in latest.items()}
+    return TableState(holds, _batch_text(batches[-1], words[batches[-1].id]), runs)
 
 
-def _batch_text(batch: Batch) -> str:
+def _word(batch: Batch, ledger: Ledger) -> str:
+    """Return how a batch that is not committed came to be so: its run failed or was stopped, or is running."""
+    if batch.state is State.ABORTED:
+        reason = batch.reason or ""
+        return next((word for start, word in _STOPPED.items() if reason.startswith(start)), FAILED)
+    lease = ledger.lease(batch.table)
+    lives = lives_here(lease.owner) if lease is not None and lease.epoch == batch.epoch else False
+    if lease is not None and lives:
+        return f"{RUNNING} ({owner_text(lease.owner)})"
+    if lease is not None and lives is None:
+        return f"running or interrupted ({owner_text(lease.owner)})"
+    # Decided is decided: the next run publishes it.
+    return f"{INTERRUPTED} before it was published" if batch.state is State.SEALED else INTERRUPTED
+
+
+def _batch_text(batch: Batch, word: str) -> str:
     counts, reason = batch.counts, (batch.reason or "").partition("\n")[0].rstrip(":")
-    parts = [f"{batch.id} {_WORDS[batch.state]}"]
+    parts = [f"{batch.id} {word}"]
     parts += [plural(counts["rows"], "row")] if "rows" in counts else []
     parts += [f"{counts['rejected']:,} rejected"] if counts.get("rejected") else []
     parts += [f"{plural(counts['skipped_files'], 'file')} skipped"] if counts.get("skipped_files") else []

@@ -15,7 +15,7 @@ from alur_nb.authoring.command_line import Command
 from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import load_settings
-from alur_nb.ui import cards, completions, declaring, operating
+from alur_nb.ui import cards, completions, declaring, misspelt, operating
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
@@ -23,6 +23,7 @@ from alur_nb.ui.arguments import (
     history_command,
     later_command,
     preview_command,
+    rejects_command,
     run_command,
     sql_command,
 )
@@ -67,6 +68,7 @@ def all_magics() -> tuple[Magic, ...]:
         Magic(preview_command(), operating.preview),
         Magic(run_command(), operating.run),
         Magic(history_command(), operating.history),
+        Magic(rejects_command(), operating.rejects),
         Magic(sql_command(), operating.sql, "line_cell"),
         Magic(check_command(), operating.check),
         Magic(export_command(), operating.export),
@@ -91,6 +93,7 @@ def load(shell: InteractiveShell) -> Session:
         shell.magics_manager.register_function(
             _function(session, magic), magic_kind=magic.kind, magic_name=magic.name
         )
+    _watch_spelling(shell, session)
     cards.register(shell)
     completions.start(session, (magic for magic in all_magics() if magic.command.name not in LATER))
     shell.input_transformers_cleanup.append(bodiless_as_line)
@@ -107,19 +110,39 @@ def unload(shell: InteractiveShell) -> None:
         earlier.stop()
         completions.stop(shell)
         shell.input_transformers_cleanup.remove(bodiless_as_line)
+        shell.ast_transformers[:] = [
+            one for one in shell.ast_transformers if not isinstance(one, misspelt.Misspelt)
+        ]
 
 
 def _function(session: Session, magic: Magic) -> Callable[..., object]:
     """Return the function that IPython calls; its docstring is what `?` and Shift-Tab show."""
 
     def function(line: str, cell: str | None = None) -> object:
-        return session.answer(lambda: magic.answer(session, line, cell))
+        value = session.answer(lambda: magic.answer(session, line, cell))
+        if not is_export_mode():
+            session.memory.advice.consider(value, session.project)
+        return value
 
     function.__name__ = function.__qualname__ = magic.name
     function.__doc__ = magic.command.help_text
+    # What is declared later is in the examples too: IPython asks this first (IPython.core.oinspect.getdoc).
+    function.getdoc = lambda: magic.command.help_text  # type: ignore[attr-defined]
     # IPython would evaluate `{3}` in '^[A-Z]{3}$'; our options say themselves where names are replaced.
     expanded: Callable[..., object] = no_var_expand(function)
     return expanded
+
+
+def _watch_spelling(shell: InteractiveShell, session: Session) -> None:
+    """Answer a magic that nearly is one of ours in our words."""
+    ours = [magic.name for magic in all_magics()]
+    with_body = [magic.name for magic in all_magics() if "cell" in magic.kind]
+
+    def refuse(line: str) -> None:
+        session.answer(lambda: misspelt.refuse(line, ours, with_body))
+
+    shell.magics_manager.register_function(no_var_expand(refuse), magic_name=misspelt.MAGIC)
+    shell.ast_transformers.append(misspelt.Misspelt(misspelt.known_magics(shell.magics_manager)))
 
 
 def bodiless_as_line(lines: list[str]) -> list[str]:

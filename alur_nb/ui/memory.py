@@ -13,6 +13,7 @@ from alur_nb.authoring.fingerprint import Parts, changed, fingerprint
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
+from alur_nb.ui.next_steps import Advice
 
 if TYPE_CHECKING:
     from alur_nb.authoring.preview_facts import Preview
@@ -35,6 +36,8 @@ class Memory:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, What], _Seen] = {}
         self._cells: dict[str, str] = {}
+        self.advice = Advice()
+        """What to do next, below what was done."""
 
     def note(self, value: object) -> None:
         """Remember a preview or a run; any other value is none of ours."""

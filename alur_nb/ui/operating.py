@@ -7,19 +7,24 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
 from alur_nb.authoring.query import QueryResult
+from alur_nb.authoring.saved import refuse_unsaved, unsaved_notes
 from alur_nb.runtime.context import is_export_mode
-from alur_nb.runtime.errors import NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import CheckError, NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.settings import load_settings
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
     export_command,
     history_command,
     preview_command,
+    rejects_command,
     run_command,
     split_sql_line,
     sql_command,
@@ -27,7 +32,7 @@ from alur_nb.ui.arguments import (
 from alur_nb.ui.cards import publish
 from alur_nb.ui.glance import Glance, glance
 from alur_nb.ui.help import Help, help_page
-from alur_nb.ui.saved import unsaved
+from alur_nb.ui.parameter_run import with_parameters
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background, wait_for_cancelled
 
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.authoring.rejects import RejectsReport
     from alur_nb.ui.export_panel import ExportPanel
 
 
@@ -70,6 +76,12 @@ def in_job_group(task: Task[Any]) -> None:
     get_spark_session().sparkContext.setJobGroup(task.group, f"alur {task.title}", interruptOnCancel=True)
 
 
+_RUN_OPTIONS = (
+    "env", "upstream", "downstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files"
+)  # fmt: skip
+"""What `operate.run` takes from the line as it is."""
+
+
 def run(session: Session, line: str, body: str | None) -> RunReport:
     """Run pipelines; a failed one ends the cell after its report is shown."""
     if is_export_mode():
@@ -80,49 +92,59 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
     options = command.parse(line, session.names)
     if bool(options.names) == options.all:
         raise NotebookError("%alur_run: name pipelines, or --all.", place=Place(line=1), fix=command.advice)
-    if options.parameter:
-        raise NotYetSupportedError(
-            "%alur_run -p comes with a later release.",
-            fix="Change the value in the cell tagged `parameters`.",
-        )
     wanted: operate.Names = builtins.all if options.all else options.names
     names = operate.selected(
         session.project, wanted, upstream=options.upstream, downstream=options.downstream
     )
 
-    def work(task: Task[RunReport]) -> RunReport:
-        wait_for_cancelled(task)
-        return operate.run(
-            wanted,
-            options.env,
-            upstream=options.upstream,
-            downstream=options.downstream,
-            full=options.full,
-            drop_missing=options.drop_missing,
-            retry=options.retry,
-            since=options.since,
-            until=options.until,
-            files=options.files,
-            max_files=options.max_files,
-            project=session.project,
-            run_id=task.group,
-            cancelled=task.cancelled,
-            on_event=task.follow,
-        )
-
+    session.name_process()
+    chosen = {name: getattr(options, name) for name in _RUN_OPTIONS}
     title = "run of all pipelines" if options.all else f"run of {', '.join(options.names)}"
+    if options.parameter:
+        given = dict(options.parameter)
+        work = with_parameters(session, "all" if options.all else options.names, given, chosen)
+        title += f" with {', '.join(f'{name}={value}' for name, value in given.items())}"
+    else:
+
+        def work(task: Task[RunReport]) -> RunReport:
+            wait_for_cancelled(task)
+            return operate.run(
+                wanted,
+                **chosen,
+                project=session.project,
+                run_id=task.group,
+                cancelled=task.cancelled,
+                on_event=task.follow,
+            )
+
     report = in_background(session.shell, Task(title, work, total=len(names)))
     failed = [one for one in report.runs if one.state == "failed"]
     if failed:
         session.memory.note(report)
-        # The report is what was done; the error behind it is what stops the notebook.
-        publish(report)
-        raise _error_of(failed[0])
+        # The report is what was done; the error behind it is what stops the notebook, and tells itself.
+        error = _error_of(failed[0])
+        publish(_without_error(report, failed[0]))
+        raise error
     return report
 
 
 def _error_of(run: PipelineRun) -> BaseException:
-    return run.error or NotebookError(f"Pipeline `{run.name}` failed.", fix="The report above says why.")
+    error = run.error
+    if isinstance(error, CheckError) and any(not one.passed for one in error.checks):
+        # Each check is in the report with its rows.
+        said = error.message.partition("\n")[0].rstrip(":")
+        message = f"{run.name}: {said}; the report above has the rows."
+        shorter = CheckError(message, checks=error.checks, fix=error.fix)
+        shorter.__cause__ = error
+        return shorter
+    return error or NotebookError(f"Pipeline `{run.name}` failed.", fix="The report above says why.")
+
+
+def _without_error(report: RunReport, told: PipelineRun) -> RunReport:
+    """Return the report with the error left out that ends the cell below it."""
+    note = "why it failed ends this cell, below"
+    shown = replace(told, error=None, warnings=(*told.warnings, note))
+    return replace(report, runs=tuple(shown if run is told else run for run in report.runs))
 
 
 def history(session: Session, line: str, body: str | None) -> History:
@@ -140,6 +162,31 @@ def history(session: Session, line: str, body: str | None) -> History:
             fix=command.advice,
         )
     return reading.history(session.project, options.name, last=options.last)
+
+
+def rejects(session: Session, line: str, body: str | None) -> RejectsReport:
+    """Show what was rejected; counted by reason it reads the ledger alone."""
+    from alur_nb.authoring import rejects as reading
+
+    if is_export_mode():
+        return reading.RejectsReport("", 0, {})
+    options = rejects_command().parse(line, session.names)
+
+    def report(rows: int) -> RejectsReport:
+        csv_file = Path(options.csv) if options.csv else None
+        return reading.rejects(session.project, options.name, last=options.last, rows=rows, csv_file=csv_file)
+
+    if options.by_reason and not options.csv:
+        return report(0)
+
+    def work(task: Task[RejectsReport]) -> RejectsReport:
+        in_job_group(task)
+        return report(0 if options.by_reason else options.rows)
+
+    # A name that is not there, or nothing to show, is told without Spark.
+    if not reading.rejects(session.project, options.name, last=options.last, rows=0).total:
+        return report(0)
+    return in_background(session.shell, Task(f"rejected rows of {options.name}", work))
 
 
 def sql(session: Session, line: str, body: str | None) -> QueryResult:
@@ -215,6 +262,13 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
     from alur_nb.ui.export_panel_work import in_own_loop
 
     options = export_command().parse(line, session.names)
+    settings = load_settings()
+    notebook = operate.find_notebook(settings, options.notebook, session.cell_ids)
+    if options.env is not None:
+        settings.environment(options.env)  # a name that is not there is told first
+    if options.notebook is None or notebook == session.saved_notebook():
+        # Another notebook than this kernel's own is nothing that ran here.
+        refuse_unsaved(notebook, session.ran_cells() or ())
 
     def work(task: Task[Bundle]) -> Bundle:
         following = Following(
@@ -224,12 +278,11 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
         )
         return in_own_loop(
             lambda: operate.export(
-                options.notebook,
+                notebook,
                 options.env,
                 options.out,
                 parameters=dict(options.parameter or ()),
                 following=following,
-                cell_ids=session.cell_ids,
             )
         )
 
@@ -247,7 +300,7 @@ def alur(session: Session, line: str, body: str | None) -> Glance | Help:
         return Help(f"Whole tracebacks are {'on' if session.is_debugging else 'off'}.")
     if options.topic == "help":
         return help_page()
-    notes = unsaved(session.project, session.ran, session.saved_notebook())
+    notes = unsaved_notes(session.saved_notebook(), session.ran_cells() or ())
     return glance(session.project, memory=session.memory, notes=notes)
 
 

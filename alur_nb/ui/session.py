@@ -10,11 +10,12 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from alur_nb.authoring.saved import TEXT, RanCell, text_id
 from alur_nb.authoring.which_notebook import kernel_notebook
-from alur_nb.runtime import flow, pipelines, tables
+from alur_nb.runtime import flow, owners, pipelines, tables
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.errors import AlurError, NotebookError, Place
-from alur_nb.runtime.project import Origin, Project, current_project
+from alur_nb.runtime.project import MAIN, Origin, Project, current_project
 from alur_nb.runtime.settings import load_settings
 from alur_nb.runtime.tables import Table
 from alur_nb.ui import errors, memory
@@ -22,7 +23,6 @@ from alur_nb.ui.display import show
 from alur_nb.ui.html import card, paragraph
 from alur_nb.ui.memory import Memory
 from alur_nb.ui.plain import page
-from alur_nb.ui.saved import TEXT, text_id
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
@@ -91,9 +91,32 @@ class Session:
         names: Mapping[str, object] = self.shell.user_ns
         return names
 
+    def name_process(self) -> None:
+        """Let whoever finds this kernel's lease on a table read which notebook holds it."""
+        notebook, root = self.saved_notebook(), load_settings().root
+        if notebook is not None:
+            is_inside = notebook.is_relative_to(root)
+            owners.work_for(notebook.relative_to(root).as_posix() if is_inside else notebook.name)
+
     def saved_notebook(self) -> Path | None:
         """Return the saved file of this kernel's notebook; None where nothing on disk says which it is."""
         return kernel_notebook(load_settings(), self.cell_ids)
+
+    def ran_cells(self) -> tuple[RanCell, ...] | None:
+        """Return the cells that declared what is declared now; None where nothing tells cells apart."""
+        names: dict[Origin, list[str]] = {}
+        for declared, origin in self.project.origins().items():
+            names.setdefault(origin, []).append(declared.partition(" ")[2])
+        cells = {origin: found for origin, found in names.items() if origin.cell_id is not None}
+        if not cells and (MAIN in names or self.cell.origin is None):
+            return None
+        # A batch run has only ids that are made from the text; those are in no notebook.
+        return tuple(
+            RanCell(str(origin), tuple(found), self.ran.get(cell_id), None if is_text else cell_id)
+            for origin, found in cells.items()
+            for cell_id in [origin.cell_id or ""]
+            for is_text in [cell_id.startswith(TEXT)]
+        )
 
     @property
     def takes_cells(self) -> bool:
@@ -126,11 +149,13 @@ class Session:
         self._declaring.close()
         errors.render_ours_no_more()
         memory.use(None)
+        owners.work_for("")
 
     def before_cell(self, info: ExecutionInfo) -> None:
         """Let what the cell declares belong to it; IPython calls this before each cell."""
         self._depth += 1
         if self._depth == 1:
+            self.memory.advice.forget()
             # The history holds the cells before this one, and an empty text in front.
             self._enter(self._running(len(self._inputs()), str(info.raw_cell)))
 

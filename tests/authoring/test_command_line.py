@@ -95,6 +95,21 @@ def test_the_help_says_everything() -> None:
         assert word in text
 
 
+def test_what_does_not_fit_into_a_line_of_usage_is_in_the_help() -> None:
+    wide = command()
+    for number in range(9):
+        wide.add(f"--option-{number}", metavar="VALUE")
+    assert wide.usage.startswith("%alur_x [NAME] [--expect SQL]")
+    assert wide.usage.endswith("] ... all of it: %alur_x?")
+    with pytest.raises(NotebookError) as caught:
+        wide.parse("--unknown")
+    assert max(map(len, f"  next:  {caught.value.fix}".splitlines())) <= 100
+    lines = wide.help_text.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert "          [--option-8 VALUE]" in "\n".join(lines)
+    assert " ".join(" ".join(lines).split()).count("[--option-4 VALUE]") == 1
+
+
 @pytest.mark.parametrize(
     ("text", "parts"),
     [

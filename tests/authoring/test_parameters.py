@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alur_nb.authoring.parameters import parameter_defaults, typed_parameters
+from alur_nb.authoring.parameters import parameter_defaults, typed_by_notebook, typed_parameters
 from alur_nb.runtime.errors import ExportError, SettingsError
 from tests.authoring.notebooks import make
 
@@ -82,3 +82,25 @@ def test_what_is_no_literal_is_refused(line: str, tmp_path: Path) -> None:
         parameter_defaults(make(tmp_path, (f"ok = 1\n{line}", "parameters")))
     assert caught.value.place is not None
     assert (caught.value.place.cell, caught.value.place.line) == (1, 2)
+
+
+def test_of_several_notebooks_each_gets_its_own_parameters(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / name).mkdir()
+    one, two = make(tmp_path / "one", CELL), make(tmp_path / "two", ("limit = 'all'", "parameters"))
+    plain = make(tmp_path / "three", "x = 1")
+    assert typed_by_notebook([one, two, plain], {"limit": "3", "day": "x"}) == {
+        one.path: {"limit": 3, "day": "x"},
+        two.path: {"limit": "3"},
+        plain.path: {},
+    }
+    assert typed_by_notebook([one, two, plain], {}) == {}
+    with pytest.raises(SettingsError, match=r"No notebook .* `limt` \(did you mean `limit`\?\)"):
+        typed_by_notebook([one, two], {"limt": "3"})
+    with pytest.raises(SettingsError, match="is int by its default"):
+        typed_by_notebook([one, plain], {"limit": "three"})
+    with pytest.raises(SettingsError) as caught:
+        typed_by_notebook([plain, plain], {"limit": "3"})
+    assert "tag it `parameters`" in str(caught.value.fix)
+    with pytest.raises(ExportError, match="no cell tagged `parameters`"):
+        typed_by_notebook([plain], {"limit": "3"})

@@ -147,7 +147,10 @@ def test_a_strict_source_with_a_rejected_row_would_fail_and_every_reject_has_its
         ("orders/2.csv", 3, "id", "x,1,b"),
         ("orders/2.csv", 4, "amount", "3,1.005,c"),
     ]
-    assert found.reject_reasons == {"amount: has more than 2 decimal places": 1, "id: is not an integer": 1}
+    assert found.reject_reasons == {
+        "amount: has more than 2 decimal places": 1,
+        "id: is not a whole number": 1,
+    }
     assert found.rejected_rows == 2
     assert sorted(row[0] for row in found.rows) == [1, 1, 2]
     assert "orders/2.csv, line 3, column id" in str(found)

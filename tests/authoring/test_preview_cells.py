@@ -102,7 +102,7 @@ def test_what_is_left_out_is_counted_and_named() -> None:
 @pytest.mark.parametrize(
     ("reason", "value"),
     [
-        ("`x` is not an integer", "x"),
+        ("`x` is not a whole number", "x"),
         ("2 values, the header has 3 columns", None),
         ("`` is", ""),
         ("see `x`", None),

@@ -50,7 +50,7 @@ def test_json_lines_are_cut_at_a_line_s_end(land: Land, previewed: Previewed) ->
     found = previewed(format="jsonl")
     assert (found.rejected_rows, found.sample_rows) == (1, 99)
     assert (found.rejected[0].line, found.rejected[0].column) == (6, "id")
-    assert found.rejected[0].reason == "`1.5` is not an integer: declare double"
+    assert found.rejected[0].reason == "`1.5` is not written as a whole number: declare double"
 
 
 def test_rescued_keys_are_shown(land: Land, previewed: Previewed) -> None:

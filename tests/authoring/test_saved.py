@@ -28,34 +28,34 @@ def ran(notebook: Notebook, number: int, source: str | None = None, **changed: o
 
 def test_a_cell_as_it_is_saved_says_nothing(notebook: Notebook) -> None:
     cells = [ran(notebook, 3, ORDERS + "\n"), ran(notebook, 4, VISITS), ran(notebook, 3)]
-    assert unsaved_cells(notebook, cells) == ()
-    refuse_unsaved(notebook, cells)
+    assert unsaved_cells(notebook.code, cells) == ()
+    refuse_unsaved(notebook.path, cells)
 
 
 def test_without_an_id_the_text_is_looked_for(notebook: Notebook) -> None:
-    assert unsaved_cells(notebook, [ran(notebook, 3, ORDERS, cell_id=None)]) == ()
-    assert unsaved_cells(notebook, [ran(notebook, 3, "other", cell_id=None)]) == (
-        "cell [7] was run but is not saved: the notebook on disk has no such cell; it declares orders",
+    assert unsaved_cells(notebook.code, [ran(notebook, 3, ORDERS, cell_id=None)]) == ()
+    assert unsaved_cells(notebook.code, [ran(notebook, 3, "other", cell_id=None)]) == (
+        "cell [7] was run but is not saved: it is in the kernel, not in the notebook, and declares orders",
     )
 
 
 def test_a_cell_that_is_saved_otherwise_is_named_by_its_number(notebook: Notebook) -> None:
     cells = [ran(notebook, 3, ORDERS + "\nname string")]
-    assert unsaved_cells(notebook, cells) == (
+    assert unsaved_cells(notebook.code, cells) == (
         "cell 3 was run but is not saved as it ran; it declares orders",
     )
     with pytest.raises(ExportError, match=r"^Cell 3 was run but is not saved as it ran") as caught:
-        refuse_unsaved(notebook, cells)
+        refuse_unsaved(notebook.path, cells)
     assert "Save the notebook" in str(caught.value.fix)
 
 
 def test_the_id_counts_before_the_text(notebook: Notebook) -> None:
-    assert "cell 3" in unsaved_cells(notebook, [ran(notebook, 3, VISITS)])[0]
+    assert "cell 3" in unsaved_cells(notebook.code, [ran(notebook, 3, VISITS)])[0]
 
 
 def test_a_cell_that_is_not_in_the_file_is_named_as_it_ran(notebook: Notebook) -> None:
-    assert unsaved_cells(notebook, [ran(notebook, 3, "new", cell_id="gone", declares=("a", "b"))]) == (
-        "cell [7] was run but is not saved: the notebook on disk has no such cell; it declares a, b",
+    assert unsaved_cells(notebook.code, [ran(notebook, 3, "new", cell_id="gone", declares=("a", "b"))]) == (
+        "cell [7] was run but is not saved: it is in the kernel, not in the notebook, and declares a, b",
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alur_nb.authoring.notebook import Cell
 from alur_nb.authoring.operate import find_notebook
 from alur_nb.authoring.which_notebook import code_cells, kernel_notebook
 from alur_nb.runtime.errors import SettingsError
@@ -61,7 +62,7 @@ def test_a_copy_of_a_renamed_notebook_leaves_it_unclear(settings: Settings) -> N
 
 
 def test_what_is_no_notebook_has_no_cells(settings: Settings) -> None:
-    assert code_cells(_save("shop.ipynb", "a")) == [("a", "# a\n1")]
+    assert code_cells(_save("shop.ipynb", "a")) == (Cell(1, "# a\n1", "a"),)
     for text in ("{", "[]", '{"cells": [3]}', '{"cells": [{"cell_type": "code"}]}'):
         Path("bad.ipynb").write_text(text)
         assert code_cells(Path("bad.ipynb")) is None

@@ -246,7 +246,7 @@ def test_without_a_header_columns_go_by_position_at_exact_width(
     assert whys == [
         (2, None, "2 values, the table has 3 columns"),
         (3, None, "4 values, the table has 3 columns"),
-        (4, "id", "`x` is not a long"),
+        (4, "id", "`x` is not a whole number"),
     ]
 
 

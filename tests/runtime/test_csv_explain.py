@@ -19,7 +19,7 @@ def test_a_reason_names_the_line_the_column_and_the_text(spark: SparkSession, tm
     land(tmp_path, {"1.csv": "id,note,amount\n1,a,2.5\nx,b,1.239\n3,c\n\t,d,1\n"})
     found = [(row.line_number, row.raw, row.column, row.reason) for row in reasons(spark, tmp_path, ORDERS)]
     assert found == [
-        (3, "x,b,1.239", "id", "`x` is not a long; amount: `1.239` has more than 2 decimal places"),
+        (3, "x,b,1.239", "id", "`x` is not a whole number; amount: `1.239` has more than 2 decimal places"),
         (4, "3,c", None, "2 values, the header has 3 columns"),
         (5, "\t,d,1", "id", "null in a column that is not nullable"),
     ]
@@ -93,8 +93,8 @@ def test_more_files_than_are_numbered_are_still_explained(
     land(tmp_path, {f"{index}.csv": f"id,note,amount\n1,a,1\nx{index},b,2\n" for index in range(4)})
     found = [(row.source_file, row.line_number, row.reason) for row in reasons(spark, tmp_path, ORDERS)]
     assert found == [
-        ("0.csv", 3, "`x0` is not a long"),
-        ("1.csv", None, "`x1` is not a long"),
-        ("2.csv", None, "`x2` is not a long"),
-        ("3.csv", None, "`x3` is not a long"),
+        ("0.csv", 3, "`x0` is not a whole number"),
+        ("1.csv", None, "`x1` is not a whole number"),
+        ("2.csv", None, "`x2` is not a whole number"),
+        ("3.csv", None, "`x3` is not a whole number"),
     ]

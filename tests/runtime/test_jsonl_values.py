@@ -63,8 +63,11 @@ def test_every_fault_of_a_record_is_told() -> None:
 def test_keys_of_maps_have_types() -> None:
     fields = {"m": MapField(IntegerField(), BooleanField())}
     assert parse('{"m": {"1": true, "-2": null}}', **fields)[0] == ({1: True, -2: None},)
-    assert reason('{"m": {"x": true}}', **fields) == '`"x"` is a text, not an integer'
-    assert reason('{"m": {"1": true, "1.5": null}}', **fields) == "`1.5` is not an integer: declare double"
+    assert reason('{"m": {"x": true}}', **fields) == '`"x"` is a text, not a whole number'
+    assert (
+        reason('{"m": {"1": true, "1.5": null}}', **fields)
+        == "`1.5` is not written as a whole number: declare double"
+    )
     assert reason('{"m": {" ": 1}}', m=MapField(DateField(), IntegerField())).startswith("` ` is no key")
     same = '{"m": {"2024-01-31": 1, " 2024-01-31": 2}}'
     assert "one with another key" in reason(same, m=MapField(DateField(), IntegerField()))

@@ -28,6 +28,13 @@ def test_another_machine_is_taken_over_only_when_it_stops_renewing(ledger: Sqlit
     assert ledger.acquire(TABLE, local_owner()).epoch == 2
 
 
+def test_a_busy_table_says_which_notebook_writes_it(ledger: SqliteLedger) -> None:
+    ledger.acquire(TABLE, "elsewhere/7/1/notebooks/shop.ipynb")
+    with pytest.raises(LeaseBusyError) as caught:
+        ledger.acquire(TABLE, local_owner())
+    assert "by another run (notebooks/shop.ipynb, process 7 on elsewhere)." in caught.value.message
+
+
 def test_reading_an_absent_ledger_makes_no_file(ledger: SqliteLedger) -> None:
     assert ledger.batches(TABLE) == []
     assert ledger.batch(TABLE, "00000001-0001") is None

@@ -16,7 +16,7 @@ LOADED = PipelineRun(
     rejected=2,
     files=1,
     skipped_files=("orders/2.csv: same content as orders/1.csv",),
-    reject_reasons={"id: is not an integer": 2},
+    reject_reasons={"id: is not a whole number": 2},
     checks=(CheckResult("row(amount > 0)", Severity.WARN, False, "3 of 12,345 rows", "3 rows are not"),),
     warnings=("orders/1.csv lacks note: read as null.",),
     duration_seconds=1.25,
@@ -31,7 +31,7 @@ def test_a_report_reads_as_one_would_tell_it() -> None:
     assert str(report).splitlines() == [
         "+ ingest_orders -> bronze.orders: loaded, 12,345 rows from 1 file, 2 rows rejected, "
         "batch 00000001-0001",
-        "    rejected 2: id: is not an integer",
+        "    rejected 2: id: is not a whole number",
         "    skipped orders/2.csv: same content as orders/1.csv",
         "    check row(amount > 0): warn: 3 rows are not",
         "    note: orders/1.csv lacks note: read as null.",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from alur_nb.runtime.ledger import Batch, Input, Ledger, State
+from alur_nb.runtime.ledger import Batch, Input, Lease, Ledger, State
 
 
 def note_batch(
@@ -32,3 +32,13 @@ def note_batch(
         ledger.abort(replace(batch, reason=aborted))
     ledger.release(lease)
     return batch
+
+
+def begin_batch(ledger: Ledger, table: str, owner: str, state: State) -> Lease:
+    """Leave a batch as a run does that ends, or goes on, once it is PLANNED or SEALED; `owner` holds the lease."""
+    lease = ledger.acquire(table, owner)
+    batch = Batch(table, f"{lease.epoch:08d}-0001", State.PLANNED, lease.epoch, "ingest_orders", "run")
+    ledger.plan(lease, batch)
+    if state is State.SEALED:
+        ledger.seal(batch, [])
+    return lease

@@ -109,7 +109,9 @@ GLANCE = Glance(
         PipelineLine("find_late", ("new(bronze.orders)",), "bronze.late", ("ingest_orders",), "", 0),
     ),
     problems=("two of <them>",),
-    notes=("in the kernel, not in the saved notebook: table bronze.late (cell [4])",),
+    notes=(
+        "cell [4] was run but is not saved: it is in the kernel, not in the notebook, and declares bronze.late",
+    ),
     graph=Graph((Node("orders/*.csv", "files"), Node("ingest_orders", "pipeline")), ((0, 1),), "cut <here>"),
     next_steps=("%alur_run --all",),
 )

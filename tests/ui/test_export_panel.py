@@ -141,7 +141,7 @@ def test_an_unsaved_cell_is_named(shop: Notebook) -> None:
     shop.ok("%%alur_table visits\nid int", "visits")
     panel = shop.ok("%alur_export", "panel")
     assert panel.facts.unsaved == (
-        "cell [4] was run but is not saved: the notebook on disk has no such cell; it declares bronze.visits",
+        "cell [4] was run but is not saved: it is in the kernel, not in the notebook, and declares bronze.visits",
     )
 
 
@@ -264,7 +264,7 @@ def test_what_was_changed_after_the_panel_was_shown_is_seen_at_the_click(
     assert not steered.calls
     result = last_texts(shop)[1]
     assert result.startswith("ExportError: Cell 3 was run but is not saved as it ran")
-    assert "next:  Save the notebook (Ctrl-S), then export again." in result
+    assert "next:  Save the notebook (Ctrl-S), then export again; " in result
 
 
 def test_without_an_environment_there_is_nothing_to_click(shop: Notebook) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from alur_nb.runtime.ledger import State
+from alur_nb.runtime.owners import local_owner
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.workspace import Workspace
 from alur_nb.ui.cards import to_html, to_text
 from tests.ui.conftest import Notebook
-from tests.ui.ledgers import note_batch
+from tests.ui.ledgers import begin_batch, note_batch
 from tests.ui.test_cards import read
 
 ORDERS = "%%alur_table orders --description 'What <script>alert(1)</script> sold'\nid int\namount int"
@@ -60,11 +65,63 @@ def test_last_batches_are_told_of_tables_and_pipelines(shop: Notebook, workspace
     assert "  bronze.orders: 2 columns, 1,200 rows in 1 batch\n" in text
     whole = " ".join(text.split())
     assert "last batch: 00000001-0001 loaded, 1,200 rows, 3 rejected, 2 files skipped, THEN" in whole
-    assert "last batch: 00000001-0001 aborted, THEN: 2 rows break row(id > 0).\n" in text
+    assert "last batch: 00000001-0001 failed, THEN: 2 rows break row(id > 0).\n" in text
     assert "last run: loaded, THEN\n" in text
-    assert "last run: aborted, THEN\n" in text
+    assert "last run: failed, THEN\n" in text
     assert seen.next_steps[0] == "%alur_history find_late"
-    assert "pipeline: aborted</text>" in str(to_html(seen))
+    assert "pipeline: failed</text>" in str(to_html(seen))
+
+
+@pytest.mark.parametrize(
+    ("owner", "state", "word"),
+    [
+        (local_owner, State.PLANNED, "running now ("),
+        (lambda: f"{socket.gethostname()}/{os.getpid()}/1/shop.ipynb", State.PLANNED, "interrupted, "),
+        (
+            lambda: f"{socket.gethostname()}/{os.getpid()}/1",
+            State.SEALED,
+            "interrupted before it was published, ",
+        ),
+        (
+            lambda: "elsewhere/7/1/shop.ipynb",
+            State.PLANNED,
+            "running or interrupted (shop.ipynb, process 7 on",
+        ),
+    ],
+)
+def test_a_run_without_an_end_is_running_or_was_interrupted(
+    shop: Notebook, workspace: Workspace, owner: Callable[[], str], state: State, word: str
+) -> None:
+    begin_batch(workspace.ledger, "bronze.orders", owner(), state)
+    seen = shop.ok("%alur")
+    (line,) = [line for line in seen.pipelines if line.name == "ingest_orders"]
+    assert line.last.startswith(word)
+    assert f"last batch: 00000001-0001 {word}" in " ".join(str(seen).split())
+    assert ("%alur_run ingest_orders" in seen.next_steps) == word.startswith("interrupted")
+    assert f"pipeline: {word.split(',')[0].split()[0]}" in str(to_html(seen))
+
+
+def test_a_lease_that_was_given_up_or_taken_over_runs_no_longer(shop: Notebook, workspace: Workspace) -> None:
+    lease = begin_batch(workspace.ledger, "bronze.orders", local_owner(), State.PLANNED)
+    workspace.ledger.release(lease)
+    assert "interrupted, " in str(shop.ok("%alur"))
+    workspace.ledger.acquire("bronze.orders", local_owner())
+    assert "running now" not in str(shop.ok("%alur"))
+
+
+@pytest.mark.parametrize(
+    ("reason", "word"),
+    [
+        ("The run was cancelled.", "cancelled"),
+        ("its run died before it had decided", "interrupted"),
+        ("boom", "failed"),
+    ],
+)
+def test_a_run_that_published_nothing_failed_or_was_stopped(
+    shop: Notebook, workspace: Workspace, reason: str, word: str
+) -> None:
+    note_batch(workspace.ledger, "bronze.late", "find_late", aborted=reason)
+    assert f"last run: {word}, " in str(shop.ok("%alur"))
 
 
 def test_a_run_of_this_session_that_left_no_batch_is_told(shop: Notebook, project: Project) -> None:
@@ -187,10 +244,12 @@ def test_the_kernel_is_compared_with_the_saved_notebook(
     _save({"id-0": ORDERS, "id-1": LATE + "\nnote string", "id-2": INGEST})
     first, second = shop.ok("%alur").notes
     assert (
-        first
-        == "cell [3] was run, and is not saved as it ran: table bronze.late; run it again, or save the notebook"
+        first == "cell 2 was run but is not saved as it ran; it declares bronze.late; "
+        "save the notebook, or, where the cell was deleted, restart the kernel"
     )
-    assert second.startswith("in the kernel, not in the saved notebook: pipeline find_late (cell [7]); save")
+    assert second.startswith(
+        "cell [7] was run but is not saved: it is in the kernel, not in the notebook, and declares find_late; save"
+    )
     assert first in read(str(to_html(shop.ok("%alur"))))
     for text in ("{", "[]", '{"cells": [3]}', "[" * 100_000):
         Path("shop.ipynb").write_text(text)
@@ -206,7 +265,7 @@ def test_without_cell_ids_a_cell_is_compared_by_its_text(
     monkeypatch.setenv("JPY_SESSION_NAME", str(Path("shop.ipynb").absolute()))
     _save({"x": ORDERS})
     (note,) = notebook.ok("%alur", None, stdin=False).notes
-    assert "table bronze.late" in note
+    assert "declares bronze.late" in note
     assert "bronze.orders" not in note
 
 

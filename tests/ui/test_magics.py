@@ -151,6 +151,16 @@ def test_a_question_mark_shows_usage_and_example(notebook: Notebook, magic: obje
     info = notebook.shell.object_inspect(f"%{name}")
     assert f"%{name}" in info["docstring"]
     assert "Example" in info["docstring"]
+    assert max(map(len, info["docstring"].splitlines())) <= 100
+
+
+def test_a_question_mark_speaks_of_what_is_declared_by_then(notebook: Notebook) -> None:
+    notebook.ok("%%alur_table visits\nid int", "a")
+    notebook.ok("%alur_pipeline load_visits --from 'v/*.csv' --target visits", "b")
+    for name in ("alur_preview", "alur_run", "alur_history", "alur_pipeline"):
+        assert " load_visits" in notebook.shell.object_inspect(f"%{name}")["docstring"]
+    assert "from visits" in str(notebook.ok("%alur help"))
+    assert "ingest_orders" not in str(notebook.ok("%alur help"))
 
 
 def test_a_mistake_that_six_lines_hold_is_said_once(shop: Notebook) -> None:
@@ -207,7 +217,6 @@ def test_debug_shows_the_whole_traceback_until_it_is_off(shop: Notebook) -> None
 
 
 LATER_FORMS = [
-    "%alur_run --all -p day=1",
     "%alur_deploy --plan",
     "%alur_status",
     "%alur_logs ingest_orders --follow",

@@ -146,7 +146,10 @@ def test_every_place_has_its_expectation() -> None:
 
 def test_the_result_reads_the_same_everywhere(front_end: FrontEnd) -> None:
     formats = front_end.notebook.formatted(front_end.ok(ORDERS))
-    assert formats["text/plain"] == "declared table bronze.orders (OrdersBronze): 1 column"
+    assert formats["text/plain"] == (
+        "declared table bronze.orders (OrdersBronze): 1 column\n"
+        "next, to fill it from files:\n  %alur_pipeline ingest_orders --from 'orders/*.csv' --target OrdersBronze"
+    )
     assert "declared table bronze.orders (OrdersBronze): 1 column" in front_end.read(formats["text/html"])
     glance = front_end.notebook.formatted(front_end.ok("%alur", "two"))
     assert "bronze.orders: 1 column, never loaded" in glance["text/plain"]

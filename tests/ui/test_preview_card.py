@@ -53,7 +53,7 @@ FULL = dataclasses.replace(
         ),
     ),
     rows=((1, None), (2, "null"), (3, "")),
-    rejected=(RejectedRow("orders/2.csv", 7, "id", "`x` is not an integer", "x,y", "x"),),
+    rejected=(RejectedRow("orders/2.csv", 7, "id", "`x` is not a whole number", "x,y", "x"),),
     result_columns=(ResultColumn("total", None, "int", "surplus", "total = IntegerField()"),),
 )
 
@@ -68,7 +68,7 @@ def test_the_card_says_what_the_text_says() -> None:
         "colour refused 1 of 2 colour = StringField()",
         "total nothing int surplus refused total = IntegerField()",
         "searched for partners",
-        "orders/2.csv 7 id x `x` is not an integer x,y",
+        "orders/2.csv 7 id x `x` is not a whole number x,y",
         "1 null 2 'null' 3 ''",
     ):
         assert fact in shown

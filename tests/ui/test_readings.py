@@ -20,6 +20,7 @@ from tests.ui.ledgers import note_batch
 from tests.ui.test_cards import BUNDLE, CHECK, DECLARE, GLANCE, PREVIEW, QUERY, RUN
 from tests.ui.test_export_panel_card import FACTS
 from tests.ui.test_preview_card import FULL
+from tests.ui.test_rejects_card import REJECTS
 
 TAKEN_WITH_WHAT_THEY_HOLD = ("style", "script", "svg")
 """By JupyterLab's sanitizer of untrusted outputs (apputils/src/sanitizer.ts); `aria-*` and `role` are not kept either."""
@@ -85,6 +86,7 @@ def values(notebook: Notebook, project: Project, workspace: Workspace, land: Lan
         "Declaration": lambda: notebook.ok("%%alur_table late\nid int comment 'a <b>'", "b"),
         "Glance": lambda: GLANCE,
         "History": lambda: notebook.ok("%alur_history orders", "c"),
+        "RejectsReport": lambda: REJECTS,
         "Help": help_page,
         "Form": lambda: Form("table", "template", "%%alur_table orders\nid int", 'pip install "x>=8.1"'),
         "Preview": lambda: FULL,

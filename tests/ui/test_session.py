@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from alur_nb.runtime.owners import local_owner
 from alur_nb.runtime.project import Project
+from alur_nb.ui import magics
 from tests.ui.conftest import Notebook
 
 ORDERS = "%%alur_table orders\nid int"
+
+
+def test_a_lease_of_this_kernel_names_its_notebook(
+    notebook: Notebook, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = magics._sessions[shell]
+    session.name_process()
+    assert local_owner().count("/") == 2
+    Path("notebooks").mkdir()
+    Path("notebooks/shop.ipynb").write_text(
+        '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+    )
+    monkeypatch.setenv("JPY_SESSION_NAME", str(Path("notebooks/shop.ipynb").absolute()))
+    session.name_process()
+    assert local_owner().endswith("/notebooks/shop.ipynb")
+    magics.unload(shell)
+    assert local_owner().count("/") == 2
 
 
 def test_the_same_cell_again_replaces(notebook: Notebook, project: Project) -> None:
