@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from alur_nb.authoring.infer_facts import FileFormat
+from alur_nb.authoring.infer_suspicions import header_below
 from alur_nb.authoring.sample import Head, head
 from alur_nb.runtime.csv_bytes import BadFileError, CheckedBytes
 from alur_nb.runtime.csv_scan import Marks, parse_row
@@ -151,10 +152,11 @@ def read_texts(files: Files, file: SourceFile, dialect: Dialect, share: Share) -
         found = _head(files, file, dialect, share)
     look = inspect(io.BytesIO(found.data), file.path, dialect)
     _refuse(file, look)
-    _refuse_twins(file, look)
     content = _content(found, file.path, dialect)
     marks = replace(dialect, encoding="utf-8", escape=look.escape or None).marks()
     rows = list(records_of(content, marks))
+    _refuse_nameless(file, look, rows)
+    _refuse_twins(file, look)
     rows = rows[1:] if dialect.header else rows
     width = max(map(len, rows), default=0)
     header = look.header or tuple(f"column_{number}" for number in range(1, width + 1))
@@ -188,6 +190,24 @@ def _refuse(file: SourceFile, look: Inspection) -> None:
     fix = re.sub(r'options=\{"(\w+)": "([^"]+)"\}', r"--option \1=\2", look.fix or "")
     place = Place(file=file.path, line=look.place_line, column=look.place_column)
     raise SourceError(f"{file.path} cannot be read: {look.problem}.", place=place, fix=fix)
+
+
+def _refuse_nameless(file: SourceFile, look: Inspection, records: Sequence[Sequence[str]]) -> None:
+    """Raise SourceError where more than one column has no name: a sheet's title or an empty row is above the header."""
+    nameless = sum(not name.strip() for name in look.header)
+    if nameless < 2:
+        return
+    below = header_below(records)
+    said = (
+        f" The first row with a text in each place is row {below[0]}: {listed(below[1][:_NAMED])}."
+        if below
+        else ""
+    )
+    raise SourceError(
+        f"{file.path} cannot be read: {nameless:,} of the {len(look.header):,} columns have no name in its first row.{said}",
+        place=Place(file=file.path, line=look.header_line),
+        fix="Delete what is above the header, a title or an empty row, and give each column a name.",
+    )
 
 
 def _refuse_twins(file: SourceFile, look: Inspection) -> None:
