@@ -42,6 +42,8 @@ _FORMATS: Mapping[str, FileFormat] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+JSON_LINES = Dialect(quote="", header=False)
+"""How a head of JSON lines is cut: a record is a line."""
 _SEPARATORS = ";\t|"
 _FIRST_WINDOW = 4 << 10
 
@@ -152,9 +154,7 @@ def read_texts(files: Files, file: SourceFile, dialect: Dialect, share: Share) -
         found = _head(files, file, dialect, share)
     look = inspect(io.BytesIO(found.data), file.path, dialect)
     _refuse(file, look)
-    content = _content(found, file.path, dialect)
-    marks = replace(dialect, encoding="utf-8", escape=look.escape or None).marks()
-    rows = list(records_of(content, marks))
+    rows = list(csv_records(found, file.path, dialect, look))
     _refuse_nameless(file, look, rows)
     _refuse_twins(file, look)
     rows = rows[1:] if dialect.header else rows
@@ -162,6 +162,12 @@ def read_texts(files: Files, file: SourceFile, dialect: Dialect, share: Share) -
     header = look.header or tuple(f"column_{number}" for number in range(1, width + 1))
     fitting = [row for row in rows if len(row) == len(header)]
     return Texts(file.path, header, fitting, len(rows) - len(fitting), found), dialect
+
+
+def csv_records(found: Head, path: str, dialect: Dialect, look: Inspection) -> Iterator[list[str]]:
+    """Yield the values of each record of a head, the header among them. Raises BadFileError for what cannot be read."""
+    marks = replace(dialect, encoding="utf-8", escape=look.escape or None).marks()
+    yield from records_of(_content(found, path, dialect), marks)
 
 
 def _head(files: Files, file: SourceFile, dialect: Dialect, share: Share) -> Head:
@@ -277,13 +283,18 @@ def read_records(files: Files, file: SourceFile, share: Share) -> Records:
 
     Raises SourceError for a file that no run could read.
     """
-    found = _head(files, file, Dialect(quote="", header=False), share)
+    found = _head(files, file, JSON_LINES, share)
     _refuse(file, inspect_json_lines(io.BytesIO(found.data), file.path, every_key=False))
-    lines = _content(found, file.path, Dialect()).decode().split("\n")
+    records, bad = json_records(found, file.path)
+    return Records(file.path, records, bad, found)
+
+
+def json_records(found: Head, path: str) -> tuple[list[Mapping[str, object]], int]:
+    """Return the records of a head of JSON lines, and how many lines hold none. Raises BadFileError."""
     decode = RecordRules("", {}, "ignore").decoder.decode
     records: list[Mapping[str, object]] = []
     bad = 0
-    for line in lines:
+    for line in _content(found, path, Dialect()).decode().split("\n"):
         if not line.strip(" \t\r"):
             continue
         try:
@@ -294,4 +305,4 @@ def read_records(files: Files, file: SourceFile, share: Share) -> Records:
             records.append(record)
         else:
             bad += 1
-    return Records(file.path, records, bad, found)
+    return records, bad
