@@ -275,9 +275,15 @@ _COMMANDS: dict[str, Command] = {
 
 
 def _declared(parameters: Mapping[str, object] | None = None) -> Project:
-    """Return what the project's notebooks and modules declare, executed in this process."""
-    from alur_nb.authoring.loading import load_project
+    """Return what the project's notebooks and modules declare, executed in this process.
 
+    Where they, or the command after them, start Spark, it starts as a notebook's does, from its classes' archive.
+    """
+    from alur_nb.authoring.loading import load_project
+    from alur_nb.authoring.local_spark import launched
+    from alur_nb.runtime.context import launch_by
+
+    launch_by(launched)
     return load_project(load_settings(), parameters)
 
 

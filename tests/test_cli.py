@@ -9,9 +9,10 @@ import nbformat
 import pytest
 
 from alur_nb import __version__
-from alur_nb.authoring import operate
+from alur_nb.authoring import local_spark, operate
 from alur_nb.authoring.bundle import Bundle
 from alur_nb.cli import main
+from alur_nb.runtime import context
 
 
 @pytest.fixture
@@ -74,6 +75,14 @@ def test_check_and_list_start_no_spark(shop: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "ingest_orders: files(orders/*.csv) -> bronze.orders" in done.stdout
+
+
+def test_where_a_command_starts_spark_it_starts_from_the_archive(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(context, "_launch", context._plain_launch)
+    assert main(["list"]) == 0
+    assert context._launch is local_spark.launched
 
 
 def test_run_twice_and_read_the_report(shop: Path, spark: object, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,7 @@ from alur_nb.authoring.infer_facts import ColumnEvidence, FileFormat, Inference,
 from alur_nb.authoring.infer_files import Records, Share, Texts, find, format_of, read_records, read_texts
 from alur_nb.authoring.infer_json import choose_json_column
 from alur_nb.authoring.infer_parquet import choose_parquet_column, gathered, read_parquet
+from alur_nb.authoring.infer_suspicions import rename_doubts, row_doubts
 from alur_nb.authoring.infer_types import quoted
 from alur_nb.authoring.infer_values import accepted_by
 from alur_nb.authoring.sample import spread
@@ -119,6 +120,9 @@ def _csv(
         for one in found
         if one.ragged
     ]
+    doubts += row_doubts((one.path, one.header, one.rows, one.head.complete) for one in found)
+    named = [one.header for one in found] if dialect.header else []
+    doubts += rename_doubts(named, columns, ordered=True)
     return columns, _sampled(sampled, found, sum(len(one.rows) for one in found)), doubts, dialect
 
 
@@ -163,6 +167,7 @@ def _json(files: Files, chosen: Sequence[SourceFile], share: Share, sampled: Sam
         for one in found
         if one.bad
     ]
+    doubts += rename_doubts(headers, columns, ordered=False)
     return columns, _sampled(sampled, found, sum(len(one.records) for one in found)), doubts
 
 
@@ -182,7 +187,7 @@ def _parquet(files: Files, chosen: Sequence[SourceFile], share: Share, sampled: 
         complete=complete and not sampled.capped,
         bytes_read=sum(file.size for file in chosen),
     )
-    return columns, looked, []
+    return columns, looked, list(rename_doubts([tuple(one.types) for one in footers], columns, ordered=False))
 
 
 def _readable(

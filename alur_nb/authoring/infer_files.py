@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from alur_nb.authoring.infer_facts import FileFormat
+from alur_nb.authoring.infer_suspicions import header_below
 from alur_nb.authoring.sample import Head, head
 from alur_nb.runtime.csv_bytes import BadFileError, CheckedBytes
 from alur_nb.runtime.csv_scan import Marks, parse_row
@@ -41,6 +42,8 @@ _FORMATS: Mapping[str, FileFormat] = {
     ".parquet": "parquet",
     ".pq": "parquet",
 }
+JSON_LINES = Dialect(quote="", header=False)
+"""How a head of JSON lines is cut: a record is a line."""
 _SEPARATORS = ";\t|"
 _FIRST_WINDOW = 4 << 10
 
@@ -151,15 +154,20 @@ def read_texts(files: Files, file: SourceFile, dialect: Dialect, share: Share) -
         found = _head(files, file, dialect, share)
     look = inspect(io.BytesIO(found.data), file.path, dialect)
     _refuse(file, look)
+    rows = list(csv_records(found, file.path, dialect, look))
+    _refuse_nameless(file, look, rows)
     _refuse_twins(file, look)
-    content = _content(found, file.path, dialect)
-    marks = replace(dialect, encoding="utf-8", escape=look.escape or None).marks()
-    rows = list(records_of(content, marks))
     rows = rows[1:] if dialect.header else rows
     width = max(map(len, rows), default=0)
     header = look.header or tuple(f"column_{number}" for number in range(1, width + 1))
     fitting = [row for row in rows if len(row) == len(header)]
     return Texts(file.path, header, fitting, len(rows) - len(fitting), found), dialect
+
+
+def csv_records(found: Head, path: str, dialect: Dialect, look: Inspection) -> Iterator[list[str]]:
+    """Yield the values of each record of a head, the header among them. Raises BadFileError for what cannot be read."""
+    marks = replace(dialect, encoding="utf-8", escape=look.escape or None).marks()
+    yield from records_of(_content(found, path, dialect), marks)
 
 
 def _head(files: Files, file: SourceFile, dialect: Dialect, share: Share) -> Head:
@@ -188,6 +196,24 @@ def _refuse(file: SourceFile, look: Inspection) -> None:
     fix = re.sub(r'options=\{"(\w+)": "([^"]+)"\}', r"--option \1=\2", look.fix or "")
     place = Place(file=file.path, line=look.place_line, column=look.place_column)
     raise SourceError(f"{file.path} cannot be read: {look.problem}.", place=place, fix=fix)
+
+
+def _refuse_nameless(file: SourceFile, look: Inspection, records: Sequence[Sequence[str]]) -> None:
+    """Raise SourceError where more than one column has no name: a sheet's title or an empty row is above the header."""
+    nameless = sum(not name.strip() for name in look.header)
+    if nameless < 2:
+        return
+    below = header_below(records)
+    said = (
+        f" The first row with a text in each place is row {below[0]}: {listed(below[1][:_NAMED])}."
+        if below
+        else ""
+    )
+    raise SourceError(
+        f"{file.path} cannot be read: {nameless:,} of the {len(look.header):,} columns have no name in its first row.{said}",
+        place=Place(file=file.path, line=look.header_line),
+        fix="Delete what is above the header, a title or an empty row, and give each column a name.",
+    )
 
 
 def _refuse_twins(file: SourceFile, look: Inspection) -> None:
@@ -257,13 +283,18 @@ def read_records(files: Files, file: SourceFile, share: Share) -> Records:
 
     Raises SourceError for a file that no run could read.
     """
-    found = _head(files, file, Dialect(quote="", header=False), share)
+    found = _head(files, file, JSON_LINES, share)
     _refuse(file, inspect_json_lines(io.BytesIO(found.data), file.path, every_key=False))
-    lines = _content(found, file.path, Dialect()).decode().split("\n")
+    records, bad = json_records(found, file.path)
+    return Records(file.path, records, bad, found)
+
+
+def json_records(found: Head, path: str) -> tuple[list[Mapping[str, object]], int]:
+    """Return the records of a head of JSON lines, and how many lines hold none. Raises BadFileError."""
     decode = RecordRules("", {}, "ignore").decoder.decode
     records: list[Mapping[str, object]] = []
     bad = 0
-    for line in lines:
+    for line in _content(found, path, Dialect()).decode().split("\n"):
         if not line.strip(" \t\r"):
             continue
         try:
@@ -274,4 +305,4 @@ def read_records(files: Files, file: SourceFile, share: Share) -> Records:
             records.append(record)
         else:
             bad += 1
-    return Records(file.path, records, bad, found)
+    return records, bad

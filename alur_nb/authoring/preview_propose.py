@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
 import keyword
 import unicodedata
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
-from functools import partial
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
+from alur_nb.authoring.infer_files import JSON_LINES, csv_records, json_records
 from alur_nb.authoring.infer_types import choose
-from alur_nb.runtime import parquet, zstd
-from alur_nb.runtime.csv_scan import parse_row
+from alur_nb.authoring.sample import Head, head
+from alur_nb.runtime import parquet
+from alur_nb.runtime.csv_bytes import BadFileError
 from alur_nb.runtime.dialect import Dialect
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.tables import METADATA, RESERVED, normalized
-from alur_nb.runtime.types import (
-    Field,
-    StringField,
-)
+from alur_nb.runtime.types import Field, StringField
 
 if TYPE_CHECKING:
     from pyspark.sql.types import DataType
@@ -90,74 +86,30 @@ def _collect(file: ReadableFile, source: FileSource, values: dict[str, list[str]
     for name in extra:
         values.setdefault(name, [])
     rows = _json_rows(file) if source.format == "jsonl" else _csv_rows(file, Dialect.of(source.options))
-    for row in rows:
-        for name in extra:
-            value = row.get(name)
-            if isinstance(value, dict | list):
-                nested.add(name)
-            elif value is not None:
-                values[name].append(value if isinstance(value, str) else json.dumps(value))
+    # Gone since, or damaged: the file's own problem says so.
+    with suppress(OSError, BadFileError, UnicodeError):
+        for row in rows:
+            for name in extra:
+                value = row.get(name)
+                if isinstance(value, dict | list):
+                    nested.add(name)
+                elif value is not None:
+                    values[name].append(value if isinstance(value, str) else json.dumps(value))
 
 
 def _csv_rows(file: ReadableFile, dialect: Dialect) -> Iterator[Mapping[str, object]]:
-    content, ended = _beginning(file)
-    try:
-        text = content.decode(dialect.encoding, errors="ignore") if dialect.transcoded else ""
-    except UnicodeError:
-        return
-    data = (text.encode() if dialect.transcoded else content).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    marks, header, position = dialect.marks(), file.inspection.header, 0
-    for number in range(_LOOKED_AT_ROWS):
-        if position >= len(data):
-            return
-        found, length = parse_row(data[position:], marks)
-        position += length + 1
-        if position > len(data) and not ended:  # the row that the window cuts
-            return
-        if (number or not dialect.header) and len(found) == len(header):
-            texts = (value.decode("utf-8", "replace") for value in found)
-            yield dict(zip(header, texts, strict=True))
+    header, found = file.inspection.header, _head(file, dialect)
+    records = csv_records(found, file.file.path, dialect, file.inspection)
+    # Where no record ends in what was read, what was read is no record.
+    for row in islice(records, int(dialect.header), None) if found.rows else ():
+        if len(row) == len(header):
+            yield dict(zip(header, row, strict=True))
 
 
 def _json_rows(file: ReadableFile) -> Iterator[Mapping[str, object]]:
-    content, _ = _beginning(file)
-    for line in content.splitlines()[:_LOOKED_AT_ROWS]:
-        try:
-            found = json.loads(line)
-        except ValueError:  # the line that the window cuts, or one that a run rejects
-            continue
-        if isinstance(found, dict):
-            yield found
+    yield from json_records(_head(file, JSON_LINES), file.file.path)[0]
 
 
-def _beginning(file: ReadableFile) -> tuple[bytes, bool]:
-    """Read the beginning of a local file, unpacked, and whether that is all of it."""
-    path = Path(file.file.uri.removeprefix("file://"))
-    try:
-        if path.suffix in zstd.SUFFIXES:
-            content = _of_zstd(path)
-        else:
-            with _opened(path) as stream:
-                content = stream.read(_LOOKED_AT_BYTES + 1)
-    except (OSError, EOFError, zlib.error, zstd.ZstdError):  # gone since, or damaged: its own problem says so
-        return b"", True
-    return content[:_LOOKED_AT_BYTES], len(content) <= _LOOKED_AT_BYTES
-
-
-def _of_zstd(path: Path) -> bytes:
-    content = b""
-    with (
-        path.open("rb") as stream,
-        closing(zstd.unpacked(iter(partial(stream.read, zstd.CHUNK_BYTES), b""))) as chunks,
-    ):
-        for chunk in chunks:
-            content += chunk
-            if len(content) > _LOOKED_AT_BYTES:
-                break
-    return content
-
-
-def _opened(path: Path) -> BinaryIO:
-    if path.suffix == ".gz":
-        return gzip.open(path, "rb")  # type: ignore[return-value]  # it reads as a file does
-    return bz2.open(path, "rb") if path.suffix == ".bz2" else path.open("rb")  # type: ignore[return-value]
+def _head(file: ReadableFile, dialect: Dialect) -> Head:
+    with Path(file.file.uri.removeprefix("file://")).open("rb") as stream:
+        return head(stream, file.file.path, dialect, max_bytes=_LOOKED_AT_BYTES, max_rows=_LOOKED_AT_ROWS)

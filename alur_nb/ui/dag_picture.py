@@ -6,7 +6,7 @@ nodes of a layer ordered by the middle of their neighbours. No colour, style she
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +22,8 @@ _WIDTH, _HEIGHT, _GAP, _ROW, _EDGE = 184, 40, 56, 56, 8
 _LABEL = 26
 """Characters of a name that fit into a node; the node's title has all of it."""
 _SWEEPS = 8
+MAX_STEPS = 400
+"""Layers that all drawn edges cross together: each is a curve of some 60 bytes, and all of them are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,27 @@ def picture(graph: Graph, title: str) -> Html:
         "style": "max-width:100%;height:auto",
     }
     return tag("svg", tag("title", title), *drawn, **attributes)
+
+
+def kept_edges(count: int, edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Return the edges that a picture has room for, in their order: the short ones, and of each node one first.
+
+    A long edge mostly says again what a way of short ones says, and crosses whatever is between.
+    """
+    wanted = list(dict.fromkeys(edges))
+    depths = _depths(count, wanted)
+    seen = Counter[int]()
+    ranked: list[tuple[int, int, Edge]] = []
+    for edge in sorted(wanted, key=lambda edge: abs(depths[edge[1]] - depths[edge[0]])):
+        ranked.append((abs(depths[edge[1]] - depths[edge[0]]), seen[edge[0]], edge))
+        seen[edge[0]] += 1
+    kept, steps = set[Edge](), 0
+    for length, _, edge in sorted(ranked, key=lambda one: one[:2]):
+        steps += max(length, 1)
+        if steps > MAX_STEPS:
+            break
+        kept.add(edge)
+    return tuple(edge for edge in wanted if edge in kept)
 
 
 def layout(count: int, edges: Iterable[Edge]) -> tuple[list[list[int]], list[tuple[int, ...]]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.sources import FileSource
-from alur_nb.ui.dag_picture import Graph, Kind, Node
+from alur_nb.ui.dag_picture import Graph, Kind, Node, kept_edges
 
 MAX_NODES = 60
 
@@ -101,8 +101,12 @@ class _Graph:
     def made(self, cut: str) -> Graph:
         """Return the graph, its nodes in the order in which they came."""
         numbers = {key: number for number, key in enumerate(self._nodes)}
-        edges = tuple((numbers[begin], numbers[end]) for begin, end in self._edges)
-        return Graph(tuple(self._nodes.values()), edges, cut)
+        edges = [(numbers[begin], numbers[end]) for begin, end in self._edges]
+        drawn = kept_edges(len(numbers), edges)
+        if len(drawn) < len(edges):
+            lines = f"The picture shows {len(drawn):,} of {len(edges):,} lines between them; the list has all of them."
+            cut = f"{cut} {lines}".strip()
+        return Graph(tuple(self._nodes.values()), drawn, cut)
 
     def _node(self, key: Key) -> Key:
         kind, name = key

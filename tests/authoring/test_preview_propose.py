@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import types as T
 
@@ -70,6 +70,7 @@ def test_a_name_that_python_cannot_have_keeps_its_source(column: str, line: str)
     assert proposed_line(column, ["a"]) == line
 
 
+@settings(deadline=None)
 @given(st.text(max_size=20), st.lists(st.text(max_size=30), max_size=5))
 def test_every_line_can_be_pasted_into_a_class(column: str, values: list[str]) -> None:
     name, _, call = proposed_line(column, values).partition(" = ")

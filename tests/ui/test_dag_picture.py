@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alur_nb.ui.dag_picture import Edge, Graph, Node, layout, picture
+from alur_nb.ui.dag_picture import MAX_STEPS, Edge, Graph, Node, kept_edges, layout, picture
 
 CHAIN = Graph(
     (
@@ -116,3 +116,26 @@ def test_names_are_escaped_and_cut_with_a_mark(name: str) -> None:
 
 def test_a_graph_without_nodes_is_no_picture() -> None:
     assert str(picture(Graph(), "x")) == ""
+
+
+def test_of_too_many_edges_the_short_ones_are_kept() -> None:
+    """Of all pairs of 30 nodes the chain is left first: where a way leads at all, one is drawn."""
+    every = [(begin, end) for end in range(30) for begin in range(end)]
+    kept = kept_edges(30, every)
+    assert len(kept) < len(every)
+    assert {(number, number + 1) for number in range(29)} <= set(kept)
+    assert sum(end - begin for begin, end in kept) <= MAX_STEPS
+    assert list(kept) == [edge for edge in every if edge in kept]
+
+
+def test_of_too_many_short_edges_each_node_keeps_one() -> None:
+    every = [(begin, end) for begin in range(30) for end in range(30, 60)]
+    kept = kept_edges(60, every)
+    assert len(kept) == MAX_STEPS
+    assert {begin for begin, _ in kept} == set(range(30))
+
+
+@given(graphs)
+def test_few_edges_are_all_kept(graph: tuple[int, list[Edge]]) -> None:
+    count, edges = graph
+    assert kept_edges(count, edges) == tuple(dict.fromkeys(edges))

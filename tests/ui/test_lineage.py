@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from alur_nb import BronzeTable, IntegerField, expect, files, new, pipeline, references
+from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
-from alur_nb.ui.dag_picture import Graph
+from alur_nb.runtime.tables import Table
+from alur_nb.ui.dag_picture import Graph, picture
 from alur_nb.ui.lineage import MAX_NODES, around, whole
 
 
@@ -77,3 +79,19 @@ def test_more_than_fits_is_cut_and_said(project: Project) -> None:
     around_all = around(project.pipelines, list(project.pipelines.values()))
     assert len(around_all.nodes) <= MAX_NODES
     assert around_all.cut == graph.cut
+
+
+def test_of_lines_too_many_to_draw_the_picture_says_how_many_are_left_out() -> None:
+    """30 pipelines that each read all before them were 394 KB."""
+    tables = [Table("bronze", f"t{number}", f"T{number}", {"a": IntegerField()}) for number in range(29)]
+    known = {}
+    for number, target in enumerate(tables):
+        sources = {f"t{other}": new(tables[other]) for other in range(number)} or {"t": files("a/*")}
+        known[f"p{number}"] = Pipeline(f"p{number}", lambda: None, sources, target)
+    graph = whole(known, list(known))
+    every = 1 + 29 + 29 * 28 // 2
+    assert graph.cut == (
+        f"The picture shows {len(graph.edges)} of {every} lines between them; the list has all of them."
+    )
+    assert 29 < len(graph.edges) < every
+    assert len(str(picture(graph, "all"))) < 100_000
