@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructType
 
 Layer = Literal["bronze", "silver", "gold"]
-WriteMode = Literal["append", "merge", "overwrite"]
+WriteMode = Literal["append", "merge", "overwrite", "history"]
 
 METADATA = ("_ingested_at", "_source_system", "_source_file")
 METADATA_TYPES: Mapping[str, str] = FrozenMap(
@@ -24,6 +24,8 @@ METADATA_TYPES: Mapping[str, str] = FrozenMap(
 RESCUED = "_rescued"
 """What the files have beyond the contract, as JSON text; only in tables that are loaded with schema_mode="rescue"."""
 RESERVED = ("batch_id", "_rejected", RESCUED)
+HISTORY = ("valid_from", "valid_to", "is_current")
+"""What a table with scd_type 2 has beside its columns."""
 REJECTS_SUFFIX = "__rejects"
 FORMATS = ("parquet", "iceberg")
 MAX_NAME = 120
@@ -113,6 +115,12 @@ class Table:
     primary_key: tuple[str, ...] = ()
     description: str = ""
     format: str = "parquet"
+    sequence_by: str | None = None
+    """The column by which the last of a key's rows is told."""
+    delete_when: str | None = None
+    """A condition in SQL over a row of a batch: it deletes the key's row."""
+    scd_type: int = 1
+    """Of a slowly changing dimension: 1 keeps the last version of a row, 2 every version."""
     # The Python module of the class: what an imported module declares outlives the cell that imported it.
     module: str = field(default="__main__", compare=False, repr=False)
     added: frozenset[str] = frozenset()
@@ -130,10 +138,12 @@ class Table:
 
     @property
     def write_mode(self) -> WriteMode:
-        """How a batch joins the table: bronze appends, silver with a key merges, gold overwrites."""
+        """How a batch joins the table: bronze appends, silver with a key merges or keeps history, gold overwrites."""
         if self.layer == "gold":
             return "overwrite"
-        return "merge" if self.layer == "silver" and self.primary_key else "append"
+        if self.layer != "silver" or not self.primary_key:
+            return "append"
+        return "history" if self.scd_type == 2 else "merge"
 
     @property
     def ddl(self) -> str:

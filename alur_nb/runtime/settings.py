@@ -11,8 +11,10 @@ from types import MappingProxyType
 from typing import Any
 
 from alur_nb.runtime.errors import Place, SettingsError, suggest
+from alur_nb.runtime.iceberg_catalog import catalog_conf
 
 SETTINGS_FILE = "alur.toml"
+LAKE_FOLDER = ".alur"
 LOCAL = "local"
 DRIVER_MEMORY = "2g"
 """What the laptop's Spark may take, as Java spells it."""
@@ -67,6 +69,11 @@ class Settings:
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     class_archive: bool = True
     """Whether Spark's Java starts from an archive of its classes, which is kept in the user's cache."""
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the embedded lake's layers."""
+        return self.root / LAKE_FOLDER / "warehouse"
 
     def environment(self, name: str | None) -> Environment:
         """Return the named environment; without a name the only one, or the project's default.
@@ -167,6 +174,7 @@ def session_conf(environment: Environment) -> dict[str, str]:
         "spark.sql.ansi.enabled": "false",
         "spark.sql.adaptive.enabled": "true",
     }
+    conf |= catalog_conf(is_local=environment.is_local)
     if environment.is_local:
         conf |= _LAPTOP_CONF
     return conf

@@ -29,6 +29,7 @@ from alur_nb.runtime.contract import (
 )
 from alur_nb.runtime.errors import DeclarationError, suggest
 from alur_nb.runtime.types import Field, FieldType
+from alur_nb.runtime.write_modes import check_write_mode
 
 if TYPE_CHECKING:
     from pyspark.sql.types import StructType
@@ -63,8 +64,8 @@ __all__ = [
     "year",
 ]
 
-META_KEYS = ("partition_by", "primary_key", "name", "description", "format", "abstract")
-INHERITED_META_KEYS = ("partition_by", "primary_key", "format")
+INHERITED_META_KEYS = ("partition_by", "primary_key", "format", "sequence_by", "delete_when", "scd_type")
+META_KEYS = (*INHERITED_META_KEYS, "name", "description", "abstract")
 
 _LAYERS: Mapping[str, Layer] = {"BronzeTable": "bronze", "SilverTable": "silver", "GoldTable": "gold"}
 _LAYER_WORD = re.compile(r"(?:Bronze|Silver|Gold|Table)$")
@@ -202,9 +203,13 @@ def _declared(cls: TableType) -> Table | None:
         primary_key=tuple(map(str, _sequence(cls, "primary_key", meta.get("primary_key", ()), str))),
         description=_text(cls, meta, "description") or inspect.cleandoc(vars(cls).get("__doc__") or ""),
         format=_text(cls, meta, "format") or ("parquet" if layer == "bronze" else "iceberg"),
+        sequence_by=_text(cls, meta, "sequence_by"),
+        delete_when=_text(cls, meta, "delete_when"),
+        scd_type=meta.get("scd_type", 1),
         module=cls.__module__,
     )
     check_table(table)
+    check_write_mode(table)
     return table
 
 

@@ -13,9 +13,7 @@ from alur_nb.runtime.lake_local import LocalLake
 from alur_nb.runtime.landing import LaptopFiles
 from alur_nb.runtime.ledger import Ledger
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
-from alur_nb.runtime.settings import LOCAL, Environment, Settings, load_settings
-
-LAKE_FOLDER = ".alur"
+from alur_nb.runtime.settings import LAKE_FOLDER, LOCAL, Environment, Settings, load_settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from alur_nb.runtime.errors import AlurError, plural
 from alur_nb.runtime.ledger import Batch, Ledger, State, live
 from alur_nb.runtime.owners import lives_here, owner_text
-from alur_nb.runtime.settings import load_settings
-from alur_nb.runtime.workspace import LAKE_FOLDER, open_workspace
+from alur_nb.runtime.settings import LAKE_FOLDER, load_settings
+from alur_nb.runtime.workspace import open_workspace
 
 NEVER_LOADED = "never loaded"
 NEVER_RUN = "never run"
