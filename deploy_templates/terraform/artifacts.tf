@@ -1,12 +1,21 @@
 # A changed file is a new key: a run that is starting still finds its script, and going back is one apply.
 
+locals {
+  hashes = {
+    for file in concat(var.libraries, [for p in values(var.pipelines) : p.script]) :
+    file => filesha256("${path.module}/../${file}")
+  }
+}
+
 resource "aws_s3_object" "script" {
   for_each = var.pipelines
 
-  bucket      = aws_s3_bucket.this["artifacts"].id
-  key         = "jobs/${each.key}-${substr(filesha256("${path.module}/../${each.value.script}"), 0, 16)}.py"
+  bucket      = local.buckets.artifacts
+  key         = "jobs/${each.key}-${substr(local.hashes[each.value.script], 0, 16)}.py"
   source      = "${path.module}/../${each.value.script}"
-  source_hash = filesha256("${path.module}/../${each.value.script}")
+  source_hash = local.hashes[each.value.script]
+  kms_key_id  = local.key_arn
+  depends_on  = [aws_s3_bucket_policy.this, aws_s3_bucket_server_side_encryption_configuration.this]
 
   lifecycle {
     create_before_destroy = true
@@ -17,10 +26,12 @@ resource "aws_s3_object" "script" {
 resource "aws_s3_object" "library" {
   for_each = toset(var.libraries)
 
-  bucket      = aws_s3_bucket.this["artifacts"].id
-  key         = "lib/${replace(basename(each.key), "/[.](whl|zip)$/", "")}-${substr(filesha256("${path.module}/../${each.key}"), 0, 16)}.zip"
+  bucket      = local.buckets.artifacts
+  key         = "lib/${replace(basename(each.key), "/[.](whl|zip)$/", "")}-${substr(local.hashes[each.key], 0, 16)}.zip"
   source      = "${path.module}/../${each.key}"
-  source_hash = filesha256("${path.module}/../${each.key}")
+  source_hash = local.hashes[each.key]
+  kms_key_id  = local.key_arn
+  depends_on  = [aws_s3_bucket_policy.this, aws_s3_bucket_server_side_encryption_configuration.this]
 
   lifecycle {
     create_before_destroy = true
