@@ -5,13 +5,19 @@ locals {
     for file in concat(var.libraries, [for p in values(var.pipelines) : p.script]) :
     file => filesha256("${path.module}/../${file}")
   }
+  script_keys = { for name, p in var.pipelines : name => "jobs/${name}-${substr(local.hashes[p.script], 0, 16)}.py" }
+  # Stored as .zip, which a wheel is: Spark puts archives of that name on the path of its Python workers, not .whl.
+  library_keys = {
+    for file in var.libraries :
+    file => "lib/${replace(basename(file), "/[.](whl|zip)$/", "")}-${substr(local.hashes[file], 0, 16)}.zip"
+  }
 }
 
 resource "aws_s3_object" "script" {
   for_each = var.pipelines
 
   bucket      = local.buckets.artifacts
-  key         = "jobs/${each.key}-${substr(local.hashes[each.value.script], 0, 16)}.py"
+  key         = local.script_keys[each.key]
   source      = "${path.module}/../${each.value.script}"
   source_hash = local.hashes[each.value.script]
   kms_key_id  = local.key_arn
@@ -22,12 +28,11 @@ resource "aws_s3_object" "script" {
   }
 }
 
-# Stored as .zip, which a wheel is: Spark puts archives of that name on the path of its Python workers, not .whl.
 resource "aws_s3_object" "library" {
   for_each = toset(var.libraries)
 
   bucket      = local.buckets.artifacts
-  key         = "lib/${replace(basename(each.key), "/[.](whl|zip)$/", "")}-${substr(local.hashes[each.key], 0, 16)}.zip"
+  key         = local.library_keys[each.key]
   source      = "${path.module}/../${each.key}"
   source_hash = local.hashes[each.key]
   kms_key_id  = local.key_arn

@@ -21,7 +21,7 @@ locals {
       pipeline    = name
       region      = local.region
       landing     = var.landing
-      ledger      = { table = aws_dynamodb_table.ledger.name }
+      ledger      = { table = local.ledger_table }
       parameters  = var.parameters
       summaries   = "s3://${local.buckets.artifacts}/runs/${name}/"
 

@@ -70,8 +70,8 @@ data "aws_iam_policy_document" "job" {
     sid     = "Code"
     actions = ["s3:GetObject"]
     resources = concat(
-      ["${local.bucket_arns.artifacts}/${aws_s3_object.script[each.key].key}"],
-      [for object in aws_s3_object.library : "${local.bucket_arns.artifacts}/${object.key}"],
+      ["${local.bucket_arns.artifacts}/${local.script_keys[each.key]}"],
+      [for key in values(local.library_keys) : "${local.bucket_arns.artifacts}/${key}"],
     )
   }
 
@@ -146,15 +146,29 @@ data "aws_iam_policy_document" "job" {
   }
 
   statement {
-    sid     = "ReadCatalog"
-    actions = ["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:BatchGetPartition"]
+    sid     = "Databases"
+    actions = ["glue:GetDatabase"]
     resources = concat(
       ["${local.arn.glue}:catalog"],
       # Spark's own start asks for these two databases, whether they exist or not.
       [for name in ["default", "global_temp"] : "${local.arn.glue}:database/${name}"],
       [for layer in local.access[each.key].layers : "${local.arn.glue}:database/${local.databases[layer]}"],
-      [for t in local.access[each.key].sources : "${local.arn.glue}:table/${local.databases[t.layer]}/${t.name}"],
     )
+  }
+
+  # Of a table Glue wants the action allowed on the catalog and the database too.
+  dynamic "statement" {
+    for_each = length(local.access[each.key].sources) == 0 ? [] : [local.access[each.key].sources]
+
+    content {
+      sid     = "ReadCatalog"
+      actions = ["glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable"]
+      resources = concat(
+        ["${local.arn.glue}:catalog"],
+        distinct([for t in statement.value : "${local.arn.glue}:database/${local.databases[t.layer]}"]),
+        [for t in statement.value : "${local.arn.glue}:table/${local.databases[t.layer]}/${t.name}"],
+      )
+    }
   }
 
   statement {
@@ -176,7 +190,7 @@ data "aws_iam_policy_document" "job" {
       "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
       "dynamodb:Query", "dynamodb:UpdateItem",
     ]
-    resources = ["${local.arn.dynamodb}:table/${aws_dynamodb_table.ledger.name}"]
+    resources = ["${local.arn.dynamodb}:table/${local.ledger_table}"]
 
     condition {
       test     = "ForAllValues:StringEquals"
@@ -191,7 +205,7 @@ data "aws_iam_policy_document" "job" {
     content {
       sid       = "ReadLedger"
       actions   = ["dynamodb:GetItem", "dynamodb:Query"]
-      resources = ["${local.arn.dynamodb}:table/${aws_dynamodb_table.ledger.name}"]
+      resources = ["${local.arn.dynamodb}:table/${local.ledger_table}"]
 
       condition {
         test     = "ForAllValues:StringEquals"

@@ -7,9 +7,10 @@ locals {
   customer_key = var.encryption == "customer-key"
   key_arn      = one(aws_kms_key.this[*].arn)
 
-  # ARNs are written out, not read from resources: so a plan shows every policy in full, before anything exists.
+  # ARNs are written out, and policies refer to resources through locals only: so a plan shows every policy in full,
+  # before anything exists.
   arn = {
-    for service in ["dynamodb", "glue", "logs", "scheduler", "secretsmanager"] :
+    for service in ["dynamodb", "glue", "logs", "secretsmanager", "sqs"] :
     service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
   }
 
@@ -21,6 +22,8 @@ locals {
   landing_bucket = var.landing == null ? {} : { landing = split("/", var.landing)[2] }
   buckets        = merge(var.existing_buckets, { for kind, bucket in aws_s3_bucket.this : kind => bucket.bucket if kind != "landing" })
   bucket_arns    = { for kind, bucket in local.buckets : kind => "arn:${local.partition}:s3:::${bucket}" }
+
+  ledger_table = aws_dynamodb_table.ledger.name
 
   databases = merge(var.existing_databases, { for layer, database in aws_glue_catalog_database.this : layer => database.name })
 

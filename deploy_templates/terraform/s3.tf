@@ -109,7 +109,7 @@ data "aws_iam_policy_document" "tls_only" {
     sid       = "TlsOnly"
     effect    = "Deny"
     actions   = ["s3:*"]
-    resources = [for path in ["", "/*"] : "arn:${local.partition}:s3:::${aws_s3_bucket.this[each.key].bucket}${path}"]
+    resources = [for path in ["", "/*"] : "arn:${local.partition}:s3:::${each.value}${path}"]
 
     principals {
       type        = "*"

@@ -90,7 +90,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "TellMissed"
     actions   = ["sqs:SendMessage"]
-    resources = [aws_sqs_queue.missed[0].arn]
+    resources = ["${local.arn.sqs}:${local.name}-missed-schedules"]
   }
 
   # The schedules' input and the queue are encrypted with the key.
