@@ -15,22 +15,24 @@ def backend(names: Names, environment: Environment) -> dict[str, Any]:
     """Return the `terraform` block that names the state's place.
 
     Without an `account_id` in alur.toml the bucket's name is not known here: `terraform init` is then given it with
-    `-backend-config=bucket=...`. Raises SettingsError for a type that is no text.
+    `-backend-config=bucket=...`. Raises SettingsError for another kind of backend than `s3` and `local`.
     """
     given = dict(environment.backend)
     kind = given.pop("type", "s3")
-    if not isinstance(kind, str) or not kind:
+    if kind not in ("s3", "local"):
         raise SettingsError(
-            f"[env.{environment.name}.backend] type = {kind!r} is no kind of backend.",
-            fix=f'Write type = "s3" or type = "local" in {SETTINGS_FILE}, or leave it out: s3.',
+            f"[env.{environment.name}] backend: type = {kind!r} is neither `s3` nor `local`.",
+            fix=f"Leave backend out of {SETTINGS_FILE} (a bucket is made for the state), or write "
+            'backend = { bucket = "...", key = "..." }.',
         )
-    options = {**_s3_options(names, environment), **given} if kind == "s3" else given
+    # Where on this machine a local state lies is no business of a bundle: `alur deploy` says it.
+    options = {**_s3_options(names, environment), **given} if kind == "s3" else {}
     return {"terraform": {"backend": {kind: {name: _literal(value) for name, value in options.items()}}}}
 
 
 def _s3_options(names: Names, environment: Environment) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "key": f"{names.project}/{names.environment}/terraform.tfstate",
+        "key": f"{names.prefix}/terraform.tfstate",
         "encrypt": True,
         # A lock is an object beside the state, put there only if it is not: no DynamoDB table.
         "use_lockfile": True,

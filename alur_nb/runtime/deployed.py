@@ -26,10 +26,12 @@ from alur_nb.runtime.tables import Layer
 
 ICEBERG_CONF = {
     "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-    "spark.sql.catalog.glue_catalog": "org.apache.iceberg.spark.SparkCatalog",
-    # Iceberg's documentation, "AWS": a table lies where its database's location says, or where its maker does.
-    "spark.sql.catalog.glue_catalog.type": "glue",
-    "spark.sql.catalog.glue_catalog.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+    "spark.sql.catalog.alur": "org.apache.iceberg.spark.SparkCatalog",
+    # Iceberg's documentation, "AWS": without a warehouse a table lies where its maker says.
+    "spark.sql.catalog.alur.type": "glue",
+    "spark.sql.catalog.alur.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+    # A cached table is the snapshot that this process saw last.
+    "spark.sql.catalog.alur.cache-enabled": "false",
 }
 """How a Glue job finds Iceberg tables; they are static, so they are given at its start."""
 
@@ -77,7 +79,7 @@ class Names:
 
     def state_bucket(self, account: str) -> str:
         """Return the bucket of Terraform's state, which is there before Terraform is."""
-        return f"{self.bucket}-{self.environment}-state-{account}"
+        return f"{self.bucket}-{self.environment}-tfstate-{account}"
 
 
 def names_of(project: str, environment: Environment) -> Names:

@@ -1,6 +1,6 @@
 # Glue's own upkeep of Iceberg tables: small files together, old snapshots and lost files away. It works, and costs,
-# only where there is something to do. A table is made by its first run, so only those that exist are listed:
-# `alur deploy` writes them to alur-tables.auto.tfvars.json.
+# only where there is something to do. A table is made by its first run, so those that exist are told by
+# -var=existing_tables=[...], as `alur deploy` does.
 
 locals {
   maintained = {

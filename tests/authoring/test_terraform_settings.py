@@ -98,8 +98,8 @@ def block(environment: Environment) -> dict[str, Any]:
 def test_the_state_is_in_a_bucket_of_its_own_that_locks_itself() -> None:
     assert block(DEV) == {
         "s3": {
-            "bucket": "shop-dev-state-123456789012",
-            "key": "shop/dev/terraform.tfstate",
+            "bucket": "shop-dev-tfstate-123456789012",
+            "key": "shop-dev/terraform.tfstate",
             "region": "eu-central-1",
             "encrypt": True,
             "use_lockfile": True,
@@ -114,11 +114,13 @@ def test_a_bucket_that_is_not_known_yet_is_left_to_init() -> None:
 def test_the_state_goes_where_the_settings_say() -> None:
     assert block(changed(backend={"type": "local"})) == {"local": {}}
     assert block(changed(backend={"bucket": "ours", "kms_key_id": "alias/x"}))["s3"]["bucket"] == "ours"
-    assert block(changed(backend={"type": "http", "address": "https://x/${y}"})) == {
-        "http": {"address": "https://x/$${y}"}
-    }
-    with pytest.raises(SettingsError, match="no kind of backend"):
-        block(changed(backend={"type": 3}))
+    assert block(changed(backend={"key": "a/${b}%{c}"}))["s3"]["key"] == "a/$${b}%%{c}"
+
+
+@pytest.mark.parametrize("kind", ["http", 3, ""])
+def test_another_kind_of_backend_is_refused(kind: Any) -> None:
+    with pytest.raises(SettingsError, match="neither `s3` nor `local`"):
+        block(changed(backend={"type": kind}))
 
 
 def test_every_name_of_a_bucket_fits_what_s3_takes() -> None:

@@ -151,9 +151,8 @@ def test_iceberg_tables_are_kept_up_once_they_exist(rehearsal: Rehearsal) -> Non
     kind = "aws_glue_catalog_table_optimizer."
     assert not [address for address in planned(rehearsal.plan()) if address.startswith(kind)]
     # What `alur deploy` finds in the catalog; a Parquet table among them is none of Glue's business.
-    existing = {"existing_tables": ["bronze.orders", "silver.orders", "silver.others"]}
-    (rehearsal.module / "alur-tables.auto.tfvars.json").write_text(json.dumps(existing), encoding="utf-8")
-    rehearsal.apply()
+    existing = json.dumps(["bronze.orders", "silver.orders", "silver.others"])
+    rehearsal.apply(TF_VAR_existing_tables=existing)
     made = rehearsal.state()
     optimizers = {v["type"]: v for address, v in made.items() if address.startswith(kind)}
     assert set(optimizers) == {"compaction", "orphan_file_deletion", "retention"}
