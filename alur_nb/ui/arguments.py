@@ -32,7 +32,7 @@ def run_command() -> Command:
     """Return the options of `%alur_run`."""
     command = Command(
         "%alur_run",
-        "Runs pipelines on the embedded lake; each loads only what its table has not taken in yet.",
+        "Runs pipelines on the embedded lake; with --env the deployed job of one. Each loads only what is new.",
         "%alur_run ingest_orders --downstream",
     )
     command.add("names", nargs="*", metavar="NAME", takes="pipeline", expands=True, help="pipelines")
@@ -45,7 +45,7 @@ def run_command() -> Command:
         metavar="ENV",
         takes="environment",
         expands=True,
-        help="default local; AWS comes later",
+        help="default local: the embedded lake; else its deployed job",
     )
     command.add("--full", action="store_true", help="load everything anew, in place of what is there")
     command.add("--drop-missing", action="store_true", help="with --full: give up rows whose file is gone")
@@ -65,8 +65,15 @@ def run_command() -> Command:
     )
     command.add("--max-files", type=int, metavar="N", expands=True, help="the oldest N files of a source")
     command.add(
-        "-p", "--parameter", action="append", type=key_value, metavar="KEY=VALUE", help="(later release)"
+        "-p",
+        "--parameter",
+        action="append",
+        type=key_value,
+        metavar="KEY=VALUE",
+        help="of the parameters cell; with --env",
     )
+    command.add("--no-follow", action="store_true", help="with --env: start it, and do not wait")
+    command.add("--stop", action="store_true", help="with --env: stop what is under way")
     return command
 
 
@@ -155,13 +162,6 @@ def alur_command() -> Command:
     )
     command.add("topic", nargs="?", type=one_of("help"), metavar="help", help="every magic with an example")
     command.add("--debug", action="store_true", help="show whole tracebacks from now on; again: no more")
-    return command
-
-
-def later_command(name: str, summary: str) -> Command:
-    """Return a magic that a later release brings; it takes any line."""
-    command = Command(name, f"{summary} It comes with a later release.", "%alur help")
-    command.add("anything", nargs="*", metavar="...")
     return command
 
 

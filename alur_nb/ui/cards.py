@@ -43,6 +43,7 @@ from alur_nb.ui.html import (
     tag,
 )
 from alur_nb.ui.plain import page, paged
+from alur_nb.ui.sheet_card import SHEETS, sheet_card
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -300,6 +301,8 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
 
+LATE_CARDS |= dict.fromkeys(SHEETS, sheet_card)
+
 # The objects whose own `str` is not what a reader wants.
 TEXTS: dict[type, Callable[[Any], str]] = {
     Table: table_plain,
@@ -312,6 +315,7 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
+    **dict.fromkeys(SHEETS, paged),
 }
 
 
