@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo stories lab test test-fast test-slow test-browser test-one test-crash test-spark4 test-kernels screenshots axe lint format bench bench-full lock venv servers clean distclean
+.PHONY: help demo stories lab test test-fast test-slow test-browser test-one test-crash test-spark4 test-kernels screenshots axe lint format bench bench-full lock venv servers rehearsal clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -36,6 +36,7 @@ help:
 	@echo 'make test-kernels the tests in a kernel on other versions of ipykernel than the locked one'
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
 	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
+	@echo 'make rehearsal bring what plays AWS to Terraform, and checks its module, into .tools/, for the tests (once)'
 	@echo 'make axe     bring axe-core into .tools/, for the tests in the browser (needs npm, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmarks: ingestion and small files against bare Spark, a million files, how fast the notebook answers'
@@ -135,6 +136,22 @@ endef
 
 servers: venv .tools/jars/.fetched
 	@$(BIN)/python -m tests.integration.fetch_servers
+
+# What plays AWS to Terraform, and what looks the module over (checkov, parliament): in an environment of its own.
+REHEARSAL := .tools/rehearsal
+rehearsal: $(REHEARSAL)/.installed
+
+$(REHEARSAL)/.installed: tests/terraform/requirements.txt
+	@echo 'Making $(REHEARSAL) (about a minute, once)'
+	@mkdir -p $(@D)
+ifneq ($(UV),)
+	@$(UV) venv --quiet --clear --python '$(or $(PYTHON),3.11)' $(REHEARSAL)
+	@$(UV) pip install --quiet --python $(REHEARSAL)/bin/python -r $<
+else
+	@'$(PYTHON)' -m venv --clear $(REHEARSAL)
+	@$(REHEARSAL)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+endif
+	@touch $@
 
 # It looks for what people cannot read or reach. npm checks the package against the registry's hash.
 AXE := axe-core-4.14.1

@@ -28,6 +28,7 @@ _HOMES = {
     "alur_nb.runtime.load": "load_to_bronze add_bronze_metadata validate_schema",
     "alur_nb.runtime.reading": "read read_rejects",
     "alur_nb.runtime.parameters": "parameter",
+    "alur_nb.runtime.secrets": "secret",
     "alur_nb.authoring.operate": "run preview export check",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
@@ -86,6 +87,7 @@ __all__ = [
     "run",
     "schedule",
     "schema_has_columns",
+    "secret",
     "unique_key",
     "validate_schema",
     "values_in_set",
@@ -119,6 +121,7 @@ if TYPE_CHECKING:
         values_in_set,
     )
     from alur_nb.runtime.reading import read, read_rejects
+    from alur_nb.runtime.secrets import secret
     from alur_nb.runtime.tables import (
         BaseTable,
         BronzeTable,

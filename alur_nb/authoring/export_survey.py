@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from alur_nb.authoring.bundle import FOLDER, job_source, unfolding
 from alur_nb.authoring.execute import star_resolver
@@ -19,7 +19,7 @@ from alur_nb.authoring.parameters import parameter_defaults, typed_parameters
 from alur_nb.authoring.saved import RanCell, not_run, unsaved_cells
 from alur_nb.authoring.script import write_scripts
 from alur_nb.authoring.slicing import Slice, slice_pipelines
-from alur_nb.authoring.terraform import source_folder, tfvars
+from alur_nb.authoring.terraform import checked_names, source_folder
 from alur_nb.runtime.deployed import landing_root
 from alur_nb.runtime.errors import AlurError, plural, suggest
 from alur_nb.runtime.flow import Pipeline
@@ -186,9 +186,8 @@ class _Look:
 
     def _lacking(self, environment: Environment) -> Iterator[Hindrance]:
         """Yield what the environment lacks for a bundle."""
-        nothing = {"project": self.settings.project_name, "parameters": {}, "libraries": [], "pipelines": {}}
         steps: list[Callable[[], object]] = [
-            lambda: tfvars(cast("Manifest", nothing), environment),
+            lambda: checked_names(self.settings.project_name, environment),
             lambda: typed_parameters(
                 self.notebook, {k: v for k, v in environment.parameters.items() if k in self._defaults}
             ),

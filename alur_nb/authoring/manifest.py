@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from alur_nb import __version__
+from alur_nb.authoring.secret_names import secrets_in
+from alur_nb.authoring.terraform_settings import check_size
 from alur_nb.authoring.trace import Trace, TracedColumn, TracedPipeline, TracedSource, TracedTable
 from alur_nb.runtime.errors import SettingsError, suggest
 from alur_nb.runtime.settings import EXECUTION_CLASSES, Environment, Settings
@@ -41,6 +43,7 @@ class PipelineEntry(TypedDict):
     columns: list[TracedColumn] | None
     not_traced: str | None
     python_modules: list[str]
+    secrets: list[str]
     glue: GlueSettings
 
 
@@ -144,6 +147,7 @@ def glue_settings(
         )
     overlay = dict(settings.profiles[profile])
     _check_profile(profile, overlay, values)
+    check_size(f"profiles.{profile}", {**values, **overlay})
     return GlueSettings(**{**values, **overlay})  # type: ignore[typeddict-item]
 
 
@@ -181,6 +185,7 @@ def _entry(
         columns=traced["columns"],
         not_traced=traced["not_traced"],
         python_modules=sorted(pip),
+        secrets=sorted({*traced["secrets"], *secrets_in((folder / script).read_text(encoding="utf-8"))}),
         glue=glue_settings(environment, settings, traced["resource_profile"], max_concurrent_runs=runs),
     )
 

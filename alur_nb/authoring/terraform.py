@@ -8,59 +8,85 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from alur_nb.authoring.aws_text import description
 from alur_nb.authoring.manifest import Manifest, PipelineEntry, to_json
 from alur_nb.authoring.templates import deploy_templates
-from alur_nb.runtime.deployed import landing_root, slug
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place
+from alur_nb.authoring.terraform_backend import BACKEND_FILE, backend
+from alur_nb.authoring.terraform_schedules import schedules
+from alur_nb.authoring.terraform_settings import check_environment
+from alur_nb.runtime.deployed import ICEBERG_CONF, Names, landing_root, names_of
+from alur_nb.runtime.errors import ExportError, Place, SettingsError, suggest
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, session_conf
 
 TFVARS = "alur.auto.tfvars.json"
 
 # What Glue accepts in a job's description (API reference, CreateJob).
 _DESCRIPTION_LENGTH = 2048
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _WILDCARD = re.compile(r"[*?\[{]")
 
 
 def write_terraform(folder: Path, manifest: Manifest, environment: Environment) -> None:
-    """Copy the module into `folder` and write its values beside it; nothing else is ever generated.
+    """Copy the module into `folder`, and write its values and the place of its state beside it.
 
-    Raises SettingsError where the environment lacks a value that AWS needs, ExportError for a source that a job
-    cannot reach.
+    Raises SettingsError where the environment lacks a value that AWS needs, or has one that AWS refuses, ExportError
+    for a source that a job cannot reach.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    values = tfvars(manifest, environment)
+    written = {
+        TFVARS: tfvars(manifest, environment),
+        BACKEND_FILE: backend(names_of(manifest["project"], environment), environment),
+    }
     for source in sorted((deploy_templates() / "terraform").glob("*.tf")):
         shutil.copyfile(source, folder / source.name)
-    (folder / TFVARS).write_text(to_json(values), encoding="utf-8", newline="\n")
+    for name, values in written.items():
+        (folder / name).write_text(to_json(values), encoding="utf-8", newline="\n")
 
 
 def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
-    """Return the module's variables; every one of them is there, also where it has its default."""
-    if environment.encryption != "aws-managed":
-        raise NotYetSupportedError(
-            f"encryption = {environment.encryption!r} comes with a later release.",
-            fix=f"Leave it out of [env.{environment.name}]: everything is encrypted with keys that AWS manages.",
-        )
-    project = slug(manifest["project"], "project.name", 32)
-    landing = landing_root(environment)
+    """Return the module's variables; an optional one that the project does not use is left out."""
+    names, landing = checked_names(manifest["project"], environment)
+    _check_roles(manifest, environment)
+    iceberg = [name for name, table in manifest["tables"].items() if table["format"] == "iceberg"]
+    optional = {
+        "alarm_email": environment.alarm_email,
+        "rejects_retention_days": environment.rejects_retention_days,
+        "tags": dict(environment.tags),
+        "existing_buckets": dict(environment.existing_buckets),
+        "existing_databases": dict(environment.existing_databases),
+        "existing_roles": dict(environment.existing_roles),
+        "iceberg_tables": iceberg,
+        "iceberg_conf": ICEBERG_CONF if iceberg else {},
+        "schedules": schedules(manifest),
+    }
     return {
-        "project": project,
-        "environment": slug(environment.name, f"env.{environment.name}", 16),
+        "project": names.project,
+        "environment": names.environment,
         "region": environment.region,
         "account_id": environment.account_id,
-        "bucket": slug(environment.bucket or project, f"env.{environment.name}.bucket", 22),
+        "bucket": names.bucket,
         "landing": landing,
         "create_landing": environment.create_landing,
+        "encryption": environment.encryption,
         "glue_version": environment.glue_version,
         "spark_conf": session_conf(environment),
         "parameters": manifest["parameters"],
         "libraries": manifest["libraries"],
         "log_retention_days": environment.log_retention_days,
-        **({"rejects_retention_days": days} if (days := environment.rejects_retention_days) else {}),
         "protect_data": True,
         "pipelines": {name: _job(name, entry, landing) for name, entry in manifest["pipelines"].items()},
+        **{name: value for name, value in optional.items() if value},
     }
+
+
+def checked_names(project: str, environment: Environment) -> tuple[Names, str | None]:
+    """Return how the environment's resources begin, and its landing zone.
+
+    Raises SettingsError for any of its values that AWS would refuse.
+    """
+    check_environment(environment)
+    names = names_of(project, environment)
+    backend(names, environment)
+    return names, landing_root(environment)
 
 
 def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:
@@ -93,16 +119,27 @@ def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:
     return _literal_folder(pattern, pipeline)
 
 
+def _check_roles(manifest: Manifest, environment: Environment) -> None:
+    for name in environment.existing_roles:
+        if name not in manifest["pipelines"]:
+            raise SettingsError(
+                f"[env.{environment.name}.existing_roles] {name}: there is no such pipeline"
+                f"{suggest(name, manifest['pipelines'])}.",
+                fix=f"Pipelines: {', '.join(manifest['pipelines'])}.",
+            )
+
+
 def _job(name: str, entry: PipelineEntry, landing: str | None) -> dict[str, Any]:
     patterns = [pattern for source in entry["sources"] for pattern in source["patterns"]]
     tables = [source["table"] for source in entry["sources"] if source["table"]]
     return {
-        "description": _CONTROL.sub(" ", entry["description"])[:_DESCRIPTION_LENGTH],
+        "description": description(entry["description"], _DESCRIPTION_LENGTH),
         "script": entry["script"],
         "target": entry["target"],
         "source_tables": _unique(tables),
         "source_folders": _unique(source_folder(pattern, landing, pipeline=name) for pattern in patterns),
         "python_modules": entry["python_modules"],
+        "secrets": entry["secrets"],
         **entry["glue"],
     }
 

@@ -94,6 +94,7 @@ class TracedPipeline(TypedDict):
     resource_profile: str | None
     columns: list[TracedColumn] | None
     not_traced: str | None
+    secrets: list[str]
 
 
 class Failure(TypedDict):

@@ -73,9 +73,10 @@ def _trace(name: str, path: Path) -> tuple[Pipeline, dict[str, Any]]:
     from alur_nb.runtime.errors import NotYetSupportedError
     from alur_nb.runtime.project import Project, use_project
     from alur_nb.runtime.runner import refuse_later
+    from alur_nb.runtime.secrets import recording_secrets
 
     project = Project()
-    with use_project(project):
+    with use_project(project), recording_secrets() as secrets:
         _import(name, path)
         if name not in project.pipelines:
             raise Refused(
@@ -90,7 +91,8 @@ def _trace(name: str, path: Path) -> tuple[Pipeline, dict[str, Any]]:
         calls: list[LoadCall] = []
         columns, reason = _call(pipeline, calls)
     tables = {table: _table(declared) for table, declared in project.tables.items()}
-    return pipeline, {"pipeline": _described(pipeline, calls, columns, reason), "tables": tables}
+    described = {**_described(pipeline, calls, columns, reason), "secrets": sorted(secrets)}
+    return pipeline, {"pipeline": described, "tables": tables}
 
 
 def _problems(pipelines: list[Pipeline]) -> tuple[list[dict[str, Any]], list[str]]:

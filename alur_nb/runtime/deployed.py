@@ -24,6 +24,17 @@ from alur_nb.runtime.ledger_dynamo import DynamoLedger
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, Settings
 from alur_nb.runtime.tables import Layer
 
+ICEBERG_CONF = {
+    "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
+    "spark.sql.catalog.alur": "org.apache.iceberg.spark.SparkCatalog",
+    # Iceberg's documentation, "AWS": without a warehouse a table lies where its maker says.
+    "spark.sql.catalog.alur.type": "glue",
+    "spark.sql.catalog.alur.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
+    # A cached table is the snapshot that this process saw last.
+    "spark.sql.catalog.alur.cache-enabled": "false",
+}
+"""How a Glue job finds Iceberg tables; they are static, so they are given at its start."""
+
 _LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 
@@ -37,6 +48,51 @@ class Deployment:
     landing: str | None
     ledger_table: str
     layers: Mapping[str, LayerPlace]
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What an environment's resources are called, as the Terraform module calls them."""
+
+    project: str
+    environment: str
+    bucket: str
+    """How the names of the buckets begin."""
+
+    @property
+    def prefix(self) -> str:
+        """How the names of all other resources begin."""
+        return f"{self.project}-{self.environment}"
+
+    @property
+    def ledger_table(self) -> str:
+        """The DynamoDB table."""
+        return f"{self.prefix}-ledger"
+
+    def database(self, layer: str) -> str:
+        """Return a layer's Glue database."""
+        return f"{self.prefix}_{layer}".replace("-", "_")
+
+    def layer_bucket(self, layer: str, account: str) -> str:
+        """Return a layer's bucket; all of AWS shares these names, so the account is in them."""
+        return f"{self.bucket}-{self.environment}-{layer}-{account}"
+
+    def state_bucket(self, account: str) -> str:
+        """Return the bucket of Terraform's state, which is there before Terraform is."""
+        return f"{self.bucket}-{self.environment}-tfstate-{account}"
+
+
+def names_of(project: str, environment: Environment) -> Names:
+    """Return the names of an environment's resources.
+
+    Raises SettingsError for a project, environment or bucket whose name AWS does not take.
+    """
+    name = slug(project, "project.name", 32)
+    return Names(
+        project=name,
+        environment=slug(environment.name, f"env.{environment.name}", 16),
+        bucket=slug(environment.bucket or name, f"env.{environment.name}.bucket", 22),
+    )
 
 
 def deployment_of(argument: Mapping[str, Any]) -> Deployment:
@@ -68,19 +124,20 @@ def deployment_in(settings: Settings, environment: Environment) -> Deployment:
 
     Raises SettingsError for a name that cannot name AWS resources, and without credentials.
     """
-    project = slug(settings.project_name, "project.name", 32)
-    name = slug(environment.name, f"env.{environment.name}", 16)
-    bucket = slug(environment.bucket or project, f"env.{environment.name}.bucket", 22)
-    account = environment.account_id or _account(environment.region)
+    names = names_of(settings.project_name, environment)
+    buckets, databases = environment.existing_buckets, environment.existing_databases
+    made = [layer for layer in _LAYERS if layer not in buckets]
+    account = environment.account_id or (_account(environment.region) if made else "")
     return Deployment(
-        project=project,
-        environment=name,
+        project=names.project,
+        environment=names.environment,
         region=environment.region,
         landing=landing_root(environment),
-        ledger_table=f"{project}-{name}-ledger",
+        ledger_table=names.ledger_table,
         layers={
             layer: LayerPlace(
-                f"{project}-{name}_{layer}".replace("-", "_"), f"s3://{bucket}-{name}-{layer}-{account}/"
+                str(databases.get(layer) or names.database(layer)),
+                f"s3://{buckets.get(layer) or names.layer_bucket(layer, account)}/",
             )
             for layer in _LAYERS
         },

@@ -7,10 +7,11 @@ import json
 import logging
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from alur_nb.runtime.calling import Event
 from alur_nb.runtime.context import join_session
@@ -22,13 +23,17 @@ from alur_nb.runtime.project import current_project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.settings import LOCAL
-from alur_nb.runtime.workspace import open_job, open_workspace
+from alur_nb.runtime.summary import write_summary
+from alur_nb.runtime.workspace import Workspace, open_job, open_workspace
 
 log = logging.getLogger("alur")
 
+# Of a reason; the whole of it is in the log and in the summary.
+_REASON_LENGTH = 2000
+
 
 def main(pipeline: Pipeline, argv: Sequence[str] | None = None) -> None:
-    """Run the pipeline and exit: 0 where it succeeded, 1 where it failed, 2 for wrong arguments.
+    """Run the pipeline; return where it succeeded, exit with 1 where it failed, with 2 for wrong arguments.
 
     With `--alur JSON` in the environment that it names; without it on the embedded lake of `--project DIR`.
     Arguments that are not ours (Glue adds `--JOB_NAME`, `--TempDir`, `--enable-*`) are left alone.
@@ -41,14 +46,25 @@ def main(pipeline: Pipeline, argv: Sequence[str] | None = None) -> None:
         report = run_job(pipeline, sys.argv[1:] if argv is None else argv)
     except AlurError as error:
         _log("failed", pipeline=pipeline.name, error=str(error))
-        sys.exit(1)
+        raise _failure(str(error)) from error
     for run in report.runs:
         _log("finished", **run.to_dict())
-    sys.exit(0 if report.ok else 1)
+    if not report.ok:
+        raise _failure("; ".join(run.error_text or run.state for run in report.runs))
+
+
+def _failure(reason: str) -> SystemExit:
+    """Return the end of a failed job: code 1, and the reason, which Glue shows as the run's error message."""
+    failure = SystemExit(reason[:_REASON_LENGTH])
+    failure.code = 1
+    return failure
 
 
 def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
-    """Run the pipeline as the arguments say; raises AlurError for an environment that cannot be opened."""
+    """Run the pipeline as the arguments say, and leave a summary where they say so.
+
+    Raises AlurError for an environment that cannot be opened.
+    """
     parser = argparse.ArgumentParser(description=f"Run the pipeline {pipeline.name}.", allow_abbrev=False)
     parser.add_argument(ARGUMENT, help="JSON: environment, parameters, run_id")
     parser.add_argument("--project", type=Path, default=Path(), help="folder whose embedded lake is used")
@@ -56,23 +72,32 @@ def run_job(pipeline: Pipeline, argv: Sequence[str]) -> RunReport:
     parser.add_argument("--JOB_RUN_ID", dest="glue_run", help="Glue's id of this run")
     options, _ = parser.parse_known_args(list(argv))
     argument = job_argument(argv)
-    if argument.get("environment", LOCAL) == LOCAL:
-        workspace = open_workspace(options.project)
-    else:
-        workspace = open_job(argument)
-        join_session(workspace.environment)
     by_glue = glue_run(options.glue_run) if options.glue_run else None
     run_id = str(argument.get("run_id") or by_glue or uuid.uuid4().hex)
-    # A retry of the same Glue run takes the lease over at once: the attempt before it is over.
-    owner = glue_owner(options.glue_run) if options.glue_run else None
-    return run_pipelines(
-        workspace,
-        current_project(),
-        [pipeline.name],
-        run_id=run_id,
-        on_event=_log_event,
-        owner=owner,
-    )
+    started = datetime.now(UTC).isoformat()
+    try:
+        report = run_pipelines(
+            _opened(argument, options.project),
+            current_project(),
+            [pipeline.name],
+            run_id=run_id,
+            on_event=_log_event,
+            # A retry of the same Glue run takes the lease over at once: the attempt before it is over.
+            owner=glue_owner(options.glue_run) if options.glue_run else None,
+        )
+    except AlurError as error:
+        write_summary(argument, run_id, started_at=started, ok=False, error=str(error), runs=[])
+        raise
+    write_summary(argument, run_id, started_at=started, ok=report.ok, runs=report.to_dict()["runs"])
+    return report
+
+
+def _opened(argument: Mapping[str, Any], folder: Path) -> Workspace:
+    if argument.get("environment", LOCAL) == LOCAL:
+        return open_workspace(folder)
+    workspace = open_job(argument)
+    join_session(workspace.environment)
+    return workspace
 
 
 def _log_event(event: Event) -> None:

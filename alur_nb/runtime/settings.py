@@ -47,6 +47,12 @@ class Environment:
     log_retention_days: int = 30
     rejects_retention_days: int = 0
     """Rejected rows, which are raw lines, are deleted after so many days; 0 keeps them as long as the data."""
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    existing_buckets: Mapping[str, Any] = field(default_factory=dict)
+    """Buckets that are there already, by layer, or `artifacts`."""
+    existing_databases: Mapping[str, Any] = field(default_factory=dict)
+    existing_roles: Mapping[str, Any] = field(default_factory=dict)
+    """ARNs of roles that are there already, by pipeline."""
 
     @property
     def is_local(self) -> bool:

@@ -1,26 +1,42 @@
 # A changed file is a new key: a run that is starting still finds its script, and going back is one apply.
 
+locals {
+  hashes = {
+    for file in concat(var.libraries, [for p in values(var.pipelines) : p.script]) :
+    file => filesha256("${path.module}/../${file}")
+  }
+  script_keys = { for name, p in var.pipelines : name => "jobs/${name}-${substr(local.hashes[p.script], 0, 16)}.py" }
+  # Stored as .zip, which a wheel is: Spark puts archives of that name on the path of its Python workers, not .whl.
+  library_keys = {
+    for file in var.libraries :
+    file => "lib/${replace(basename(file), "/[.](whl|zip)$/", "")}-${substr(local.hashes[file], 0, 16)}.zip"
+  }
+}
+
 resource "aws_s3_object" "script" {
   for_each = var.pipelines
 
-  bucket      = aws_s3_bucket.this["artifacts"].id
-  key         = "jobs/${each.key}-${substr(filesha256("${path.module}/../${each.value.script}"), 0, 16)}.py"
+  bucket      = local.buckets.artifacts
+  key         = local.script_keys[each.key]
   source      = "${path.module}/../${each.value.script}"
-  source_hash = filesha256("${path.module}/../${each.value.script}")
+  source_hash = local.hashes[each.value.script]
+  kms_key_id  = local.key_arn
+  depends_on  = [aws_s3_bucket_policy.this, aws_s3_bucket_server_side_encryption_configuration.this]
 
   lifecycle {
     create_before_destroy = true
   }
 }
 
-# Stored as .zip, which a wheel is: Spark puts archives of that name on the path of its Python workers, not .whl.
 resource "aws_s3_object" "library" {
   for_each = toset(var.libraries)
 
-  bucket      = aws_s3_bucket.this["artifacts"].id
-  key         = "lib/${replace(basename(each.key), "/[.](whl|zip)$/", "")}-${substr(filesha256("${path.module}/../${each.key}"), 0, 16)}.zip"
+  bucket      = local.buckets.artifacts
+  key         = local.library_keys[each.key]
   source      = "${path.module}/../${each.key}"
-  source_hash = filesha256("${path.module}/../${each.key}")
+  source_hash = local.hashes[each.key]
+  kms_key_id  = local.key_arn
+  depends_on  = [aws_s3_bucket_policy.this, aws_s3_bucket_server_side_encryption_configuration.this]
 
   lifecycle {
     create_before_destroy = true

@@ -1,5 +1,5 @@
 # The ledger: which file is in which batch, and each batch's state. Nothing in it expires; losing an item would
-# load its files a second time. (It is encrypted with DynamoDB's own key, which costs nothing.)
+# load its files a second time. (Without a customer key it is encrypted with DynamoDB's own, which costs nothing.)
 resource "aws_dynamodb_table" "ledger" {
   name                        = "${local.name}-ledger"
   billing_mode                = "PAY_PER_REQUEST"
@@ -19,5 +19,14 @@ resource "aws_dynamodb_table" "ledger" {
 
   point_in_time_recovery {
     enabled = true
+  }
+
+  dynamic "server_side_encryption" {
+    for_each = local.customer_key ? [local.key_arn] : []
+
+    content {
+      enabled     = true
+      kms_key_arn = server_side_encryption.value
+    }
   }
 }

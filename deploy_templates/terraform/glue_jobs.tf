@@ -4,6 +4,15 @@ locals {
     "${pair[0]}/${pair[1]}" => "/aws-glue/${local.name}/${pair[0]}/${pair[1]}"
   }
 
+  # Only a job that touches an Iceberg table starts with Iceberg.
+  iceberg_jobs = [
+    for name, p in var.pipelines : name
+    if length(setintersection(concat([p.target], p.source_tables), var.iceberg_tables)) > 0
+  ]
+  spark_conf = {
+    for name in keys(var.pipelines) : name => merge(var.spark_conf, contains(local.iceberg_jobs, name) ? var.iceberg_conf : {})
+  }
+
   # What a script needs to know of its environment, in one argument; without it the script runs on a local lake.
   arguments = {
     for name in keys(var.pipelines) : name => jsonencode({
@@ -12,16 +21,14 @@ locals {
       pipeline    = name
       region      = local.region
       landing     = var.landing
-      ledger      = { table = aws_dynamodb_table.ledger.name }
+      ledger      = { table = local.ledger_table }
       parameters  = var.parameters
+      summaries   = "s3://${local.buckets.artifacts}/runs/${name}/"
 
       rejects_retention_days = var.rejects_retention_days
 
       lake = {
-        for layer in local.layers : layer => {
-          database = aws_glue_catalog_database.this[layer].name
-          location = "s3://${aws_s3_bucket.this[layer].id}/"
-        }
+        for layer in local.layers : layer => { database = local.databases[layer], location = "s3://${local.buckets[layer]}/" }
       }
     })
   }
@@ -29,18 +36,21 @@ locals {
 
 # Made here, not by Glue on its first run: only so do they have a retention.
 resource "aws_cloudwatch_log_group" "job" {
+  #checkov:skip=CKV_AWS_338:how long logs are kept is log_retention_days, a setting of the environment
   for_each = local.log_groups
 
   name              = each.value
   retention_in_days = var.log_retention_days
+  kms_key_id        = local.key_arn
 }
 
 resource "aws_glue_job" "this" {
+  #checkov:skip=CKV_AWS_195:buckets and log groups are encrypted themselves; bookmarks, the third that it covers, are off
   for_each = var.pipelines
 
   name              = "${local.name}-${each.key}"
   description       = each.value.description
-  role_arn          = aws_iam_role.job[each.key].arn
+  role_arn          = local.role_arns[each.key]
   glue_version      = var.glue_version
   job_mode          = "SCRIPT"
   worker_type       = each.value.worker_type
@@ -73,11 +83,15 @@ resource "aws_glue_job" "this" {
       "--enable-metrics"               = "true"
       "--enable-observability-metrics" = "true"
       "--enable-spark-ui"              = "true"
-      "--spark-event-logs-path"        = "s3://${aws_s3_bucket.this["artifacts"].id}/spark-logs/${each.key}/"
-      "--TempDir"                      = "s3://${aws_s3_bucket.this["artifacts"].id}/temp/${each.key}/"
+      "--spark-event-logs-path"        = "s3://${local.buckets.artifacts}/spark-logs/${each.key}/"
+      "--TempDir"                      = "s3://${local.buckets.artifacts}/temp/${each.key}/"
       "--custom-logGroup-prefix"       = "/aws-glue/${local.name}/${each.key}"
     },
-    local.spark_conf == "" ? {} : { "--conf" = local.spark_conf },
+    # Glue takes one --conf only: the further ones are chained inside its value.
+    length(local.spark_conf[each.key]) == 0 ? {} : {
+      "--conf" = join(" --conf ", [for key, value in local.spark_conf[each.key] : "${key}=${value}"])
+    },
+    contains(local.iceberg_jobs, each.key) ? { "--datalake-formats" = "iceberg" } : {},
     length(each.value.python_modules) == 0 ? {} : { "--additional-python-modules" = join(",", each.value.python_modules) },
   )
 

@@ -11,27 +11,38 @@ data "aws_iam_policy_document" "assume" {
   }
 }
 
-resource "aws_iam_role" "job" {
-  for_each = var.pipelines
+locals {
+  new_roles = { for name, p in var.pipelines : name => p if !contains(keys(var.existing_roles), name) }
+  role_arns = merge(
+    { for name in keys(var.pipelines) : name => var.existing_roles[name] if contains(keys(var.existing_roles), name) },
+    { for name, role in aws_iam_role.job : name => role.arn },
+  )
+}
 
-  name               = local.role_names[each.key]
+resource "aws_iam_role" "job" {
+  for_each = local.new_roles
+
+  name               = local.short_names["${local.name}-${each.key}"]
   description        = "Glue job ${local.name}-${each.key}"
   assume_role_policy = data.aws_iam_policy_document.assume.json
 }
 
 resource "aws_iam_role_policy" "job" {
-  for_each = var.pipelines
+  for_each = local.new_roles
 
   name   = "pipeline"
   role   = aws_iam_role.job[each.key].id
-  policy = data.aws_iam_policy_document.job[each.key].json
+  policy = data.aws_iam_policy_document.job[each.key].minified_json
+
+  lifecycle {
+    precondition {
+      condition     = length(data.aws_iam_policy_document.job[each.key].minified_json) <= 10240
+      error_message = "The policy of ${each.key} is longer than the 10,240 characters that IAM takes: let it read fewer tables and folders, or give it a role of your own with existing_roles."
+    }
+  }
 }
 
 locals {
-  arn_prefix = {
-    for service in ["glue", "logs"] : service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
-  }
-
   # Per pipeline, the tables that it reads (its own target too, for its state) and the names that it writes.
   access = {
     for name, p in var.pipelines : name => {
@@ -53,14 +64,14 @@ locals {
 }
 
 data "aws_iam_policy_document" "job" {
-  for_each = var.pipelines
+  for_each = local.new_roles
 
   statement {
     sid     = "Code"
     actions = ["s3:GetObject"]
     resources = concat(
-      [aws_s3_object.script[each.key].arn],
-      [for object in aws_s3_object.library : object.arn],
+      ["${local.bucket_arns.artifacts}/${local.script_keys[each.key]}"],
+      [for key in values(local.library_keys) : "${local.bucket_arns.artifacts}/${key}"],
     )
   }
 
@@ -68,9 +79,15 @@ data "aws_iam_policy_document" "job" {
     sid     = "Temporary"
     actions = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     resources = [
-      "${aws_s3_bucket.this["artifacts"].arn}/temp/${each.key}/*",
-      "${aws_s3_bucket.this["artifacts"].arn}/spark-logs/${each.key}/*",
+      "${local.bucket_arns.artifacts}/temp/${each.key}/*",
+      "${local.bucket_arns.artifacts}/spark-logs/${each.key}/*",
     ]
+  }
+
+  statement {
+    sid       = "Summaries"
+    actions   = ["s3:PutObject"]
+    resources = ["${local.bucket_arns.artifacts}/runs/${each.key}/*"]
   }
 
   dynamic "statement" {
@@ -105,8 +122,8 @@ data "aws_iam_policy_document" "job" {
     sid     = "ListLake"
     actions = ["s3:ListBucket", "s3:ListBucketMultipartUploads", "s3:GetBucketLocation"]
     resources = concat(
-      [aws_s3_bucket.this["artifacts"].arn],
-      [for layer in local.access[each.key].layers : aws_s3_bucket.this[layer].arn],
+      [local.bucket_arns.artifacts],
+      [for layer in local.access[each.key].layers : local.bucket_arns[layer]],
     )
   }
 
@@ -116,7 +133,7 @@ data "aws_iam_policy_document" "job" {
     content {
       sid       = "ReadTables"
       actions   = ["s3:GetObject"]
-      resources = [for t in statement.value : "${aws_s3_bucket.this[t.layer].arn}/${t.name}/*"]
+      resources = [for t in statement.value : "${local.bucket_arns[t.layer]}/${t.name}/*"]
     }
   }
 
@@ -125,19 +142,33 @@ data "aws_iam_policy_document" "job" {
     actions = [
       "s3:AbortMultipartUpload", "s3:DeleteObject", "s3:GetObject", "s3:ListMultipartUploadParts", "s3:PutObject",
     ]
-    resources = [for t in local.access[each.key].writes : "${aws_s3_bucket.this[local.access[each.key].layer].arn}/${t}/*"]
+    resources = [for t in local.access[each.key].writes : "${local.bucket_arns[local.access[each.key].layer]}/${t}/*"]
   }
 
   statement {
-    sid     = "ReadCatalog"
-    actions = ["glue:GetDatabase", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:BatchGetPartition"]
+    sid     = "Databases"
+    actions = ["glue:GetDatabase"]
     resources = concat(
-      ["${local.arn_prefix.glue}:catalog"],
+      ["${local.arn.glue}:catalog"],
       # Spark's own start asks for these two databases, whether they exist or not.
-      [for name in ["default", "global_temp"] : "${local.arn_prefix.glue}:database/${name}"],
-      [for layer in local.access[each.key].layers : aws_glue_catalog_database.this[layer].arn],
-      [for t in local.access[each.key].sources : "${local.arn_prefix.glue}:table/${aws_glue_catalog_database.this[t.layer].name}/${t.name}"],
+      [for name in ["default", "global_temp"] : "${local.arn.glue}:database/${name}"],
+      [for layer in local.access[each.key].layers : "${local.arn.glue}:database/${local.databases[layer]}"],
     )
+  }
+
+  # Of a table Glue wants the action allowed on the catalog and the database too.
+  dynamic "statement" {
+    for_each = length(local.access[each.key].sources) == 0 ? [] : [local.access[each.key].sources]
+
+    content {
+      sid     = "ReadCatalog"
+      actions = ["glue:BatchGetPartition", "glue:GetPartition", "glue:GetPartitions", "glue:GetTable"]
+      resources = concat(
+        ["${local.arn.glue}:catalog"],
+        distinct([for t in statement.value : "${local.arn.glue}:database/${local.databases[t.layer]}"]),
+        [for t in statement.value : "${local.arn.glue}:table/${local.databases[t.layer]}/${t.name}"],
+      )
+    }
   }
 
   statement {
@@ -147,8 +178,8 @@ data "aws_iam_policy_document" "job" {
       "glue:GetPartition", "glue:GetPartitions", "glue:GetTable", "glue:UpdateTable",
     ]
     resources = concat(
-      ["${local.arn_prefix.glue}:catalog", aws_glue_catalog_database.this[local.access[each.key].layer].arn],
-      [for t in local.access[each.key].writes : "${local.arn_prefix.glue}:table/${aws_glue_catalog_database.this[local.access[each.key].layer].name}/${t}"],
+      ["${local.arn.glue}:catalog", "${local.arn.glue}:database/${local.databases[local.access[each.key].layer]}"],
+      [for t in local.access[each.key].writes : "${local.arn.glue}:table/${local.databases[local.access[each.key].layer]}/${t}"],
     )
   }
 
@@ -159,7 +190,7 @@ data "aws_iam_policy_document" "job" {
       "dynamodb:ConditionCheckItem", "dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem",
       "dynamodb:Query", "dynamodb:UpdateItem",
     ]
-    resources = [aws_dynamodb_table.ledger.arn]
+    resources = ["${local.arn.dynamodb}:table/${local.ledger_table}"]
 
     condition {
       test     = "ForAllValues:StringEquals"
@@ -174,7 +205,7 @@ data "aws_iam_policy_document" "job" {
     content {
       sid       = "ReadLedger"
       actions   = ["dynamodb:GetItem", "dynamodb:Query"]
-      resources = [aws_dynamodb_table.ledger.arn]
+      resources = ["${local.arn.dynamodb}:table/${local.ledger_table}"]
 
       condition {
         test     = "ForAllValues:StringEquals"
@@ -184,13 +215,34 @@ data "aws_iam_policy_document" "job" {
     }
   }
 
+  # AWS ends a secret's ARN with six characters of its own.
+  dynamic "statement" {
+    for_each = length(each.value.secrets) == 0 ? [] : [each.value.secrets]
+
+    content {
+      sid       = "Secrets"
+      actions   = ["secretsmanager:GetSecretValue"]
+      resources = [for name in statement.value : "${local.arn.secretsmanager}:secret:${name}-??????"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = local.customer_key ? [local.key_arn] : []
+
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
   # Glue's own groups too: what it logs before it has read the job's prefix goes there.
   statement {
     sid     = "Logs"
     actions = ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]
     resources = [
-      "${local.arn_prefix.logs}:log-group:/aws-glue/${local.name}/${each.key}/*",
-      "${local.arn_prefix.logs}:log-group:/aws-glue/jobs/*",
+      "${local.arn.logs}:log-group:/aws-glue/${local.name}/${each.key}/*",
+      "${local.arn.logs}:log-group:/aws-glue/jobs/*",
     ]
   }
 

@@ -1,16 +1,31 @@
 locals {
-  name      = "${var.project}-${var.environment}"
-  account   = data.aws_caller_identity.current.account_id
-  partition = data.aws_partition.current.partition
-  region    = data.aws_region.current.region
-  layers    = ["bronze", "silver", "gold"]
+  name         = "${var.project}-${var.environment}"
+  account      = data.aws_caller_identity.current.account_id
+  partition    = data.aws_partition.current.partition
+  region       = data.aws_region.current.region
+  layers       = ["bronze", "silver", "gold"]
+  customer_key = var.encryption == "customer-key"
+  key_arn      = one(aws_kms_key.this[*].arn)
 
-  # Bucket names are shared by all of AWS: the account in them keeps two projects of one name apart.
-  buckets = {
-    for kind in concat(local.layers, ["artifacts"]) : kind => "${var.bucket}-${var.environment}-${kind}-${local.account}"
+  # ARNs are written out, and policies refer to resources through locals only: so a plan shows every policy in full,
+  # before anything exists.
+  arn = {
+    for service in ["dynamodb", "glue", "logs", "secretsmanager", "sqs"] :
+    service => "arn:${local.partition}:${service}:${local.region}:${local.account}"
   }
 
-  landing_bucket = var.landing == null ? null : split("/", var.landing)[2]
+  # Bucket names are shared by all of AWS: the account in them keeps two projects of one name apart.
+  new_buckets = {
+    for kind in concat(local.layers, ["artifacts"]) : kind => "${var.bucket}-${var.environment}-${kind}-${local.account}"
+    if !contains(keys(var.existing_buckets), kind)
+  }
+  landing_bucket = var.landing == null ? {} : { landing = split("/", var.landing)[2] }
+  buckets        = merge(var.existing_buckets, { for kind, bucket in aws_s3_bucket.this : kind => bucket.bucket if kind != "landing" })
+  bucket_arns    = { for kind, bucket in local.buckets : kind => "arn:${local.partition}:s3:::${bucket}" }
+
+  ledger_table = aws_dynamodb_table.ledger.name
+
+  databases = merge(var.existing_databases, { for layer, database in aws_glue_catalog_database.this : layer => database.name })
 
   # Glue and the ledger know a table as layer.table; S3 and IAM need the two parts.
   tables = {
@@ -24,15 +39,9 @@ locals {
     folder => { bucket = split("/", folder)[2], prefix = join("/", slice(split("/", folder), 3, length(split("/", folder)))) }
   }
 
-  # A role's name ends at 64 characters.
-  role_names = {
-    for name in keys(var.pipelines) : name => (
-      length("${local.name}-${name}") <= 64
-      ? "${local.name}-${name}"
-      : "${substr("${local.name}-${name}", 0, 55)}-${substr(sha256("${local.name}-${name}"), 0, 8)}"
-    )
+  # The names of roles and schedules end at 64 characters; a longer one is cut, and told apart by a hash.
+  short_names = {
+    for name in concat([for p in keys(var.pipelines) : "${local.name}-${p}"], keys(var.pipelines)) :
+    name => length(name) <= 64 ? name : "${substr(name, 0, 55)}-${substr(sha256(name), 0, 8)}"
   }
-
-  # Glue takes one --conf only: the further ones are chained inside its value.
-  spark_conf = join(" --conf ", [for key, value in var.spark_conf : "${key}=${value}"])
 }

@@ -103,6 +103,85 @@ variable "parameters" {
   default     = {}
 }
 
+variable "iceberg_conf" {
+  description = "Spark settings of the jobs that touch an Iceberg table, beside those of every job."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.iceberg_conf) : startswith(key, "spark.")])
+    error_message = "iceberg_conf: every key starts with spark."
+  }
+}
+
+variable "iceberg_tables" {
+  description = "Those of the pipelines' tables, as layer.table, that are stored as Iceberg."
+  type        = list(string)
+  default     = []
+}
+
+variable "existing_tables" {
+  description = "Tables, as layer.table, that the catalog has by now; the Iceberg ones among them are kept up by Glue."
+  type        = list(string)
+  default     = []
+}
+
+variable "encryption" {
+  description = "Whose keys encrypt: aws-managed costs nothing, customer-key makes one KMS key for this environment."
+  type        = string
+  default     = "aws-managed"
+
+  validation {
+    condition     = contains(["aws-managed", "customer-key"], var.encryption)
+    error_message = "encryption: aws-managed or customer-key."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource, beside Project, Environment and ManagedBy."
+  type        = map(string)
+  default     = {}
+}
+
+variable "existing_buckets" {
+  description = "Buckets that are there already and stay as they are: bronze, silver, gold or artifacts to name."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for kind in keys(var.existing_buckets) : contains(["bronze", "silver", "gold", "artifacts"], kind)])
+    error_message = "existing_buckets: the keys are bronze, silver, gold and artifacts."
+  }
+}
+
+variable "existing_databases" {
+  description = "Glue databases that are there already: bronze, silver or gold to name."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for layer in keys(var.existing_databases) : contains(["bronze", "silver", "gold"], layer)])
+    error_message = "existing_databases: the keys are bronze, silver and gold."
+  }
+}
+
+variable "existing_roles" {
+  description = "Roles that are there already: pipeline to the ARN of the role that its job takes."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for arn in values(var.existing_roles) : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:role/", arn))])
+    error_message = "existing_roles: the values are ARNs of IAM roles."
+  }
+}
+
+variable "alarm_email" {
+  description = "Address that is told of failed runs; null: nobody."
+  type        = string
+  default     = null
+}
+
 variable "libraries" {
   description = "Python archives that every job gets, as paths in the bundle."
   type        = list(string)
@@ -122,6 +201,7 @@ variable "pipelines" {
     source_tables       = list(string)
     source_folders      = list(string)
     python_modules      = list(string)
+    secrets             = list(string)
     worker_type         = string
     number_of_workers   = number
     execution_class     = string
@@ -158,6 +238,26 @@ variable "pipelines" {
   validation {
     condition     = alltrue([for p in values(var.pipelines) : p.number_of_workers >= 2])
     error_message = "pipelines: Glue wants at least 2 workers, the driver is one of them."
+  }
+}
+
+variable "schedules" {
+  description = "By the pipeline that starts: when, and what comes after it, each with those of them that it waits for."
+  type = map(object({
+    cron                = string
+    timezone            = string
+    enabled             = bool
+    description         = string
+    max_concurrent_runs = number
+    downstream          = map(list(string))
+  }))
+  default = {}
+
+  validation {
+    condition = alltrue(flatten([
+      for root, s in var.schedules : [for name in flatten([root, keys(s.downstream), values(s.downstream)]) : contains(keys(var.pipelines), name)]
+    ]))
+    error_message = "schedules: every name is a pipeline."
   }
 }
 

@@ -1,4 +1,5 @@
 terraform {
+  # 1.10 is the first to lock its state in S3 itself (`use_lockfile`); OpenTofu too.
   required_version = ">= 1.10"
 
   required_providers {
@@ -14,11 +15,11 @@ provider "aws" {
   allowed_account_ids = var.account_id == null ? null : [var.account_id]
 
   default_tags {
-    tags = {
+    tags = merge(var.tags, {
       Project     = var.project
       Environment = var.environment
       ManagedBy   = "alur-nb"
-    }
+    })
   }
 }
 

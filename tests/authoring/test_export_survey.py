@@ -142,9 +142,9 @@ def test_an_unsaved_cell_stops_the_next_step(tmp_path: Path) -> None:
 WRONG = {
     "no landing": ("[env.dev]\n", "the environment has no landing"),
     "a local landing": ('[env.dev]\nlanding = "data"\n', "no place that a Glue job can read"),
-    "a key of the customer": (
-        '[env.dev]\nlanding = "s3://acme-landing/"\nencryption = "customer-key"\n',
-        "comes with a later release",
+    "a worker that Glue has not": (
+        '[env.dev]\nlanding = "s3://acme-landing/"\nworker_type = "G.3X"\n',
+        "is none of Glue's",
     ),
     "a parameter of another type": (
         '[env.dev]\nlanding = "s3://acme-landing/"\n[env.dev.parameters]\nlimit = "many"\n',

@@ -11,74 +11,15 @@ from typing import Any
 import hcl2
 import pytest
 
-from alur_nb.authoring.manifest import Manifest
 from alur_nb.authoring.templates import deploy_templates
 from alur_nb.authoring.terraform import TFVARS, landing_root, source_folder, tfvars, write_terraform
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, SettingsError
-from alur_nb.runtime.settings import Environment, session_conf
+from alur_nb.authoring.terraform_backend import BACKEND_FILE
+from alur_nb.runtime.errors import ExportError, SettingsError
+from alur_nb.runtime.settings import session_conf
+from tests.authoring.terraform_cases import DEV, NASTY, SHOP, manifest, pipeline, source
 from tests.require import require_any_program
 
 MODULE = deploy_templates() / "terraform"
-DEV = Environment("dev", landing="s3://acme-landing-dev", region="eu-central-1", account_id="123456789012")
-NASTY = 'It\'s "quoted",\nover two lines: ${path.module} %{ if true } \\ ünï € {{ x }}'
-
-
-def source(kind: str = "files", **values: Any) -> Any:
-    empty = {"parameter": None, "patterns": [], "table": None, "contract": None, "source_system": None}
-    return {"kind": kind, "settings": {}, **empty, **values}
-
-
-def pipeline(name: str, target: str, *sources: Any, description: str = "", pip: tuple[str, ...] = ()) -> Any:
-    return {
-        "script": f"jobs/{name}.py",
-        "hash": "0" * 64,
-        "description": description,
-        "target": target,
-        "sources": list(sources),
-        "schedule": None,
-        "expectations": [],
-        "columns": None,
-        "not_traced": None,
-        "python_modules": list(pip),
-        "glue": {
-            "worker_type": "G.1X",
-            "number_of_workers": 2,
-            "execution_class": "STANDARD",
-            "timeout_minutes": 60,
-            "max_retries": 0,
-            "max_concurrent_runs": 1,
-        },
-    }
-
-
-def manifest(**pipelines: Any) -> Manifest:
-    return Manifest(
-        schema_version=1,
-        alur_version="0.1.0",
-        project="Shop",
-        environment="dev",
-        notebook="shop.ipynb",
-        parameters={"limit": 10, "names": ["a", "b"]},
-        libraries=["lib/alur_nb_runtime-0.1.0-py3-none-any.whl"],
-        tables={},
-        pipelines=pipelines,
-        edges=[],
-        files={},
-    )
-
-
-SHOP = manifest(
-    ingest_orders=pipeline(
-        "ingest_orders", "bronze.orders", source(patterns=["orders/2024/*.csv"]), description=NASTY
-    ),
-    late_orders=pipeline(
-        "late_orders",
-        "bronze.late_orders",
-        source("new", table="bronze.orders"),
-        source("table", table="bronze.customers"),
-        pip=("holidays==0.40",),
-    ),
-)
 
 
 def variables() -> dict[str, dict[str, Any]]:
@@ -158,11 +99,6 @@ def test_a_project_without_a_usable_name_is_refused() -> None:
         tfvars({**SHOP, "project": "Überraschungsmenü für zwei Personen am Abend"}, DEV)
 
 
-def test_customer_keys_come_later() -> None:
-    with pytest.raises(NotYetSupportedError):
-        tfvars(SHOP, dataclasses.replace(DEV, encryption="customer-key"))
-
-
 @pytest.mark.parametrize(
     ("pattern", "folder"),
     [
@@ -222,7 +158,7 @@ def test_writing_is_deterministic_and_adds_one_file_to_the_module(tmp_path: Path
     for name in ("a", "b"):
         write_terraform(tmp_path / name, SHOP, DEV)
     names = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert names == sorted([*(path.name for path in MODULE.glob("*.tf")), TFVARS])
+    assert names == sorted([*(path.name for path in MODULE.glob("*.tf")), TFVARS, BACKEND_FILE])
     for name in names:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -253,9 +189,9 @@ def test_only_metrics_are_allowed_on_every_resource_and_only_in_glues_namespace(
 
 def test_each_job_has_its_own_role() -> None:
     roles = [b['"aws_iam_role"'] for b in parsed("iam.tf")["resource"] if '"aws_iam_role"' in b]
-    assert roles[0]['"job"']["for_each"] == "${var.pipelines}"
+    assert roles[0]['"job"']["for_each"] == "${local.new_roles}"
     job = parsed("glue_jobs.tf")["resource"][1]['"aws_glue_job"']['"this"']
-    assert job["role_arn"] == "${aws_iam_role.job[each.key].arn}"
+    assert job["role_arn"] == "${local.role_arns[each.key]}"
 
 
 def test_jobs_are_sized_by_workers_and_bookmarks_are_off() -> None:

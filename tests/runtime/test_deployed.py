@@ -65,9 +65,8 @@ def test_the_laptop_derives_the_names_that_a_job_is_told(root: Path) -> None:
         ("locals.tf", 'kind => "${var.bucket}-${var.environment}-${kind}-${local.account}"'),
         ("glue_catalog.tf", 'name = replace("${local.name}_${each.key}", "-", "_")'),
         ("dynamodb.tf", 'name = "${local.name}-ledger"'),
-        ("glue_jobs.tf", 'location = "s3://${aws_s3_bucket.this[layer].id}/"'),
-        ("glue_jobs.tf", "database = aws_glue_catalog_database.this[layer].name"),
-        ("glue_jobs.tf", "ledger = { table = aws_dynamodb_table.ledger.name }"),
+        ("glue_jobs.tf", '{ database = local.databases[layer], location = "s3://${local.buckets[layer]}/" }'),
+        ("glue_jobs.tf", "ledger = { table = local.ledger_table }"),
     ],
 )
 def test_these_are_terraforms_rules(file: str, rule: str) -> None:
