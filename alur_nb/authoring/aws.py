@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeVar
 
-from alur_nb.runtime import aws
-from alur_nb.runtime.deployed import slug
+from alur_nb.runtime import aws, deployed
 from alur_nb.runtime.errors import DeployError, SettingsError
 from alur_nb.runtime.settings import Environment, Settings
 
@@ -18,17 +17,8 @@ Make = Callable[[str, str | None], Any]
 """What makes a client of a service in a region."""
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What the parts of one environment are called, by the rules of the Terraform module."""
-
-    project: str
-    environment: str
-
-    @property
-    def prefix(self) -> str:
-        """What every name begins with."""
-        return f"{self.project}-{self.environment}"
+class Names(deployed.Names):
+    """An environment's names as those who ask it need them: from a pipeline to its parts, and back."""
 
     def job(self, pipeline: str) -> str:
         """Return the Glue job of a pipeline."""
@@ -55,10 +45,8 @@ class Names:
 
 def names_of(settings: Settings, environment: Environment) -> Names:
     """Return an environment's names; raises SettingsError for one that cannot name AWS resources."""
-    return Names(
-        slug(settings.project_name, "project.name", 32),
-        slug(environment.name, f"env.{environment.name}", 16),
-    )
+    found = deployed.names_of(settings.project_name, environment)
+    return Names(found.project, found.environment, found.bucket)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from alur_nb.authoring.deploy_state import State
 from alur_nb.authoring.sheet import Sheet
 from alur_nb.authoring.terraform_run import Program
 from alur_nb.runtime.aws import ClientError, error_code
-from alur_nb.runtime.deployed import landing_root, slug
+from alur_nb.runtime.deployed import landing_root
 from alur_nb.runtime.errors import DeployError, plural
 
 Verdict = Literal["ok", "warning", "error"]
@@ -88,10 +88,9 @@ def _account(cloud: Cloud) -> Finding:
 
 
 def bucket_names(cloud: Cloud) -> dict[str, str]:
-    """Return the buckets that a deploy makes, by their kind; the rule is the module's (`locals.tf`)."""
-    environment = cloud.environment
-    prefix = slug(environment.bucket or cloud.names.project, f"env.{environment.name}.bucket", 22)
-    return {kind: f"{prefix}-{cloud.names.environment}-{kind}-{cloud.identity.account}" for kind in _KINDS}
+    """Return the buckets that a deploy makes, by their kind."""
+    kept, account = cloud.environment.existing_buckets, cloud.identity.account
+    return {kind: cloud.names.layer_bucket(kind, account) for kind in _KINDS if kind not in kept}
 
 
 def _buckets(cloud: Cloud) -> Iterator[Finding]:

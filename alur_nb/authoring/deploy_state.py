@@ -11,7 +11,6 @@ from typing import Any
 
 from alur_nb.authoring.aws import Cloud, code_of
 from alur_nb.runtime.aws import ClientError, error_code
-from alur_nb.runtime.deployed import slug
 from alur_nb.runtime.errors import DeployError, SettingsError
 
 OVERRIDE = "backend_override.tf"
@@ -54,10 +53,8 @@ def state_of(cloud: Cloud) -> State:
             f"[env.{cloud.environment.name}] backend: type = {kind!r} is neither `s3` nor `local`.",
             fix='Leave backend out (a bucket is made for the state), or write backend = { bucket = "...", key = "..." }.',
         )
-    environment = cloud.environment
-    prefix = slug(environment.bucket or names.project, f"env.{environment.name}.bucket", 22)
     own = {
-        "bucket": f"{prefix}-{names.environment}-tfstate-{cloud.identity.account}",
+        "bucket": names.state_bucket(cloud.identity.account),
         "key": f"{names.prefix}/terraform.tfstate",
         "region": cloud.region,
         "encrypt": "true",
@@ -180,9 +177,19 @@ def _protections(s3: Any, bucket: str) -> list[tuple[str, Callable[[], Any]]]:
 def write_backend(folder: Path, state: State) -> None:
     """Let the module in `folder` use the state's kind of backend, where its own files say another, or none."""
     override = folder / OVERRIDE
-    own = [path for path in sorted(folder.glob("*.tf")) if path.name != OVERRIDE]
-    kinds = {kind for path in own for kind in _BACKEND.findall(path.read_text(encoding="utf-8"))}
-    if state.kind in kinds:
+    if state.kind in _backends(folder):
         override.unlink(missing_ok=True)
         return
     override.write_text(f'terraform {{\n  backend "{state.kind}" {{}}\n}}\n', encoding="utf-8", newline="\n")
+
+
+def _backends(folder: Path) -> set[str]:
+    """Return the kinds of backend that the module's own files name, in either of Terraform's two spellings."""
+    found: set[str] = set()
+    for path in folder.glob("*.tf"):
+        if path.name != OVERRIDE:
+            found |= set(_BACKEND.findall(path.read_text(encoding="utf-8")))
+    for path in folder.glob("*.tf.json"):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        found |= set(told.get("terraform", {}).get("backend", {}))
+    return found

@@ -179,9 +179,11 @@ class Terraform:
             for event in self._events(process, log, stopped):
                 if event.get("type") == "diagnostic":
                     said.append(Diagnostic.of(event["diagnostic"]))
-                if event.get("type") == "apply_complete":
+                hook = event.get("hook", {})
+                # A data source that could not be read before is read now: nothing was made.
+                if event.get("type") == "apply_complete" and hook.get("action") != "read":
                     made += 1
-                    touched.add(str(event.get("hook", {}).get("resource", {}).get("addr", made)))
+                    touched.add(str(hook.get("resource", {}).get("addr", made)))
                 if event.get("type") in ("apply_start", "apply_complete", "apply_errored"):
                     self.tell(str(event.get("@message", "")))
         if process.returncode != 0 or stopped.is_set():

@@ -85,10 +85,20 @@ def test_each_command_has_its_words(standin: Standin, tmp_path: Path) -> None:
 
 
 def test_an_apply_tells_its_steps_and_counts_resources(standin: Standin, tmp_path: Path) -> None:
-    standin.says(apply={"lines": [done("a.b"), done("a.b"), done("a.c"), "a provider's own words"]})
+    read = {
+        **done("data.x"),
+        "hook": {"resource": {"addr": "data.x"}, "action": "read"},
+        "@message": "data.x: Read",
+    }
+    standin.says(apply={"lines": [read, done("a.b"), done("a.b"), done("a.c"), "a provider's own words"]})
     told: list[str] = []
     assert opened(standin, tmp_path, told).apply(tmp_path / "p").changes == 2
-    assert told == ["terraform apply", *["a.b: Creation complete"] * 2, "a.c: Creation complete"]
+    assert told == [
+        "terraform apply",
+        "data.x: Read",
+        *["a.b: Creation complete"] * 2,
+        "a.c: Creation complete",
+    ]
 
 
 def test_a_plan_that_is_refused_raises_what_was_told(standin: Standin, tmp_path: Path) -> None:
