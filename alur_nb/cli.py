@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alur_nb import cli_parser
+from alur_nb import cli_deploy, cli_operate, cli_parser
+from alur_nb.cli_console import FAILED, OK, USAGE, is_sure, show, tell
 from alur_nb.runtime import owners
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.project import Project, use_project
@@ -19,8 +19,6 @@ from alur_nb.runtime.settings import load_settings
 if TYPE_CHECKING:
     from alur_nb.runtime.calling import Event
     from alur_nb.runtime.report import RunReport
-
-OK, FAILED, USAGE = 0, 1, 2
 
 Command = Callable[[argparse.Namespace], int]
 
@@ -33,10 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _COMMANDS[options.command](options)
     except AlurError as error:
-        _tell(f"error: {error}", stream="stderr")
+        tell(f"error: {error}", stream="stderr")
         return FAILED
     except KeyboardInterrupt:
-        _tell("cancelled: nothing more was published", stream="stderr")
+        deploys = options.command in ("deploy", "destroy")
+        kept = (
+            "what was made is noted in the state; run again to go on"
+            if deploys
+            else "nothing more was published"
+        )
+        tell(f"cancelled: {kept}", stream="stderr")
         return FAILED
 
 
@@ -44,8 +48,8 @@ def _init(options: argparse.Namespace) -> int:
     from alur_nb.authoring.layout import lay_out
 
     written = lay_out(Path.cwd(), options.name)
-    _tell("\n".join(f"  {path.as_posix()}" for path in written))
-    _tell(f"\nNext: cd {options.name} && jupyter lab notebooks/{options.name}.ipynb   (or: alur run --all)")
+    tell("\n".join(f"  {path.as_posix()}" for path in written))
+    tell(f"\nNext: cd {options.name} && jupyter lab notebooks/{options.name}.ipynb   (or: alur run --all)")
     return OK
 
 
@@ -53,15 +57,17 @@ def _check(options: argparse.Namespace) -> int:
     from alur_nb.authoring import operate
 
     report = operate.check(project=_declared())
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK if report.ok else FAILED
 
 
 def _list(options: argparse.Namespace) -> int:
     from alur_nb.authoring.listing import list_project
 
+    if cli_operate.is_deployed(options):
+        return cli_operate.list_deployed(options)
     listing = list_project(_declared())
-    _show(options, listing.to_dict(), str(listing))
+    show(options, listing.to_dict(), str(listing))
     return OK
 
 
@@ -71,15 +77,21 @@ def _preview(options: argparse.Namespace) -> int:
     project = _declared()
     with use_project(project):
         preview = operate.preview(options.name, options.rows, options.sample, options.files, project=project)
-    _show(options, preview.to_dict(), str(preview))
+    show(options, preview.to_dict(), str(preview))
     return OK
 
 
 def _run(options: argparse.Namespace) -> int:
     from alur_nb.authoring import operate
 
+    if cli_operate.is_deployed(options):
+        return cli_operate.run(options)
+    if deployed := [name for name in ("no_follow", "stop") if getattr(options, name)]:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in deployed)
+        tell(f"usage: alur run NAME --env ENV {flags}     (of a deployed environment only)", stream="stderr")
+        return USAGE
     if (options.name is None) == (not options.all):
-        _tell("usage: alur run NAME | --all     (alur list shows the names)", stream="stderr")
+        tell("usage: alur run NAME | --all     (alur list shows the names)", stream="stderr")
         return USAGE
     project = _declared(dict(options.parameter))
     with use_project(project):
@@ -121,7 +133,7 @@ def _replay(options: argparse.Namespace) -> int:
 
 
 def _reported(options: argparse.Namespace, report: RunReport) -> int:
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK if report.ok else FAILED
 
 
@@ -131,7 +143,7 @@ def _plan(options: argparse.Namespace) -> int:
     project = _declared()
     with use_project(project):
         report = planning.plan(project, options.name, shown=options.rows, env=options.env)
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return FAILED if report.refusals else OK
 
 
@@ -139,7 +151,7 @@ def _history(options: argparse.Namespace) -> int:
     from alur_nb.authoring import history
 
     report = history.history(_declared(), options.name, last=options.last, env=options.env)
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
 
 
@@ -149,7 +161,7 @@ def _rollback(options: argparse.Namespace) -> int:
     report = rolling_back.rollback(
         _declared(), options.name, options.batch, cascade=options.cascade, env=options.env
     )
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
 
 
@@ -157,7 +169,7 @@ def _fsck(options: argparse.Namespace) -> int:
     from alur_nb.authoring import fsck
 
     report = fsck.fsck(_declared(), options.name, repair=options.repair, env=options.env)
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK if report.ok else FAILED
 
 
@@ -165,13 +177,13 @@ def _reset(options: argparse.Namespace) -> int:
     from alur_nb.authoring import rolling_back
 
     project = _declared()
-    if not options.yes and not _sure(
+    if not options.yes and not is_sure(
         f"Take everything back that {options.name} holds? Its files stay. [y/N] "
     ):
-        _tell("Nothing was done. Where nobody can answer, add --yes.", stream="stderr")
+        tell("Nothing was done. Where nobody can answer, add --yes.", stream="stderr")
         return FAILED
     report = rolling_back.reset(project, options.name, env=options.env, cascade=options.cascade)
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
 
 
@@ -189,13 +201,8 @@ def _adopt(options: argparse.Namespace) -> int:
             dry_run=options.dry_run,
             env=options.env,
         )
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
-
-
-def _sure(question: str) -> bool:
-    """Ask; without a terminal the answer is no."""
-    return sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes")
 
 
 def _rejects(options: argparse.Namespace) -> int:
@@ -209,7 +216,7 @@ def _rejects(options: argparse.Namespace) -> int:
         csv_file=options.csv,
         env=options.env,
     )
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
 
 
@@ -219,10 +226,10 @@ def _export(options: argparse.Namespace) -> int:
     given = dict(options.parameter)
     if options.check:
         differing = operate.export_differences(options.notebook, options.env, options.out, parameters=given)
-        _show(options, {"ok": not differing, "differing": differing}, _differences(differing))
+        show(options, {"ok": not differing, "differing": differing}, _differences(differing))
         return FAILED if differing else OK
     bundle = operate.export(options.notebook, options.env, options.out, parameters=given)
-    _show(options, bundle.to_dict(), str(bundle))
+    show(options, bundle.to_dict(), str(bundle))
     return OK
 
 
@@ -240,10 +247,10 @@ def _clean(options: argparse.Namespace) -> int:
         changed = clean.clean_files(options.paths, check=options.check)
         if changed:
             verb = "is not clean" if options.check else "cleaned"
-            _tell("\n".join(f"{verb}: {path}" for path in changed))
+            tell("\n".join(f"{verb}: {path}" for path in changed))
         return FAILED if changed and options.check else OK
     if sys.stdin.isatty():
-        _tell("usage: alur clean [--check] PATH...     (as git's filter it reads stdin)", stream="stderr")
+        tell("usage: alur clean [--check] PATH...     (as git's filter it reads stdin)", stream="stderr")
         return USAGE
     before = sys.stdin.buffer.read()
     after = clean.clean_bytes(before)
@@ -271,6 +278,15 @@ _COMMANDS: dict[str, Command] = {
     "adopt": _adopt,
     "export": _export,
     "clean": _clean,
+    "build": cli_deploy.build,
+    "infra": cli_deploy.infra,
+    "deploy": cli_deploy.deploy,
+    "destroy": cli_deploy.destroy,
+    "logs": cli_operate.logs,
+    "status": cli_operate.status,
+    "schedules": cli_operate.schedules,
+    "cost": cli_operate.cost,
+    "compare": cli_operate.compare,
 }
 
 
@@ -290,18 +306,7 @@ def _declared(parameters: Mapping[str, object] | None = None) -> Project:
 def _tell_event(event: Event) -> None:
     # How a pipeline ended says that it has.
     steps = (event.detail,) if event.step == "ended" and event.detail else (event.step, event.detail)
-    _tell(f"{event.pipeline}: {', '.join(filter(None, steps))}", stream="stderr")
-
-
-def _show(options: argparse.Namespace, values: object, text: str) -> None:
-    _tell(json.dumps(values, indent=2, default=str) if options.json else text)
-
-
-def _tell(text: str, *, stream: str = "stdout") -> None:
-    """The command line's one voice."""
-    target = sys.stderr if stream == "stderr" else sys.stdout
-    target.write(text + "\n")
-    target.flush()
+    tell(f"{event.pipeline}: {', '.join(filter(None, steps))}", stream="stderr")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from alur_nb import __version__
+from alur_nb import __version__, cli_parser_aws
 
 DESCRIPTION = (
     "The notebook's operations for terminals and CI. Exit codes: 0 ok, 1 failed, 2 wrong usage. "
@@ -25,7 +25,8 @@ def build() -> argparse.ArgumentParser:
     init = _command(commands, "init", "lay out a new project in a folder of its own", reads=False)
     init.add_argument("name", metavar="NAME")
     _command(commands, "check", "check names, contracts, the DAG and crons", aliases=["validate"])
-    _command(commands, "list", "list the tables and the pipelines")
+    listing = _command(commands, "list", "list the tables and the pipelines")
+    listing.add_argument("--env", help="list the jobs of a deployed environment")
     _add_preview(commands)
     _add_running(commands)
     _add_looking(commands)
@@ -43,6 +44,8 @@ def build() -> argparse.ArgumentParser:
         "paths", metavar="PATH", nargs="*", type=Path, help="notebooks, folders; none: stdin to stdout"
     )
     clean.add_argument("--check", action="store_true", help="change nothing; 1 where something is not clean")
+    cli_parser_aws.add_deploying(commands, _command)
+    cli_parser_aws.add_operating(commands, _command)
     return parser
 
 
@@ -55,7 +58,9 @@ def _add_preview(commands: Any) -> None:
 
 
 def _add_running(commands: Any) -> None:
-    run = _command(commands, "run", "run a pipeline, or all, on the embedded lake")
+    run = _command(
+        commands, "run", "run a pipeline, or all, on the embedded lake; with --env its deployed job"
+    )
     run.add_argument("name", metavar="NAME", nargs="?")
     run.add_argument("--all", action="store_true", help="every pipeline, in the DAG's order")
     run.add_argument("--upstream", action="store_true", help="with the pipelines that it depends on")
@@ -67,6 +72,7 @@ def _add_running(commands: Any) -> None:
     run.add_argument("--max-files", type=int, metavar="N", help="the oldest N files of a source")
     _add_parameter(run)
     _add_env(run)
+    cli_parser_aws.add_running(run)
     retry = _command(commands, "retry", "load files that were skipped, once they can be loaded")
     retry.add_argument("name", metavar="NAME")
     replay = _command(commands, "replay", "load the inputs of a batch again, in its place")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,3 +88,13 @@ def test_every_command_of_the_pages_is_one_of_ours() -> None:
     for page in (ROOT / "docs").glob("*.md"):
         for name in re.findall(r"(?:`|^)alur ([a-z]+)", page.read_text(encoding="utf-8"), re.MULTILINE):
             assert name in known, f"{page.name}: alur {name}"
+
+
+def test_every_command_on_the_page_on_deploying_is_understood() -> None:
+    page = (ROOT / "docs/deploy.md").read_text(encoding="utf-8")
+    lines = [line for match in FENCE.finditer(page) if match[1] == "text" for line in match[2].splitlines()]
+    parser = cli_parser.build()
+    typed = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("alur ")]
+    assert {parser.parse_args(words).command for words in typed} == {
+        "deploy", "run", "logs", "status", "schedules", "history", "compare", "destroy"
+    }  # fmt: skip

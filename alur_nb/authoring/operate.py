@@ -115,8 +115,8 @@ def run(
     known = project or current_project()
     if env != LOCAL and not load_settings().environment(env).is_local:
         raise NotYetSupportedError(
-            f"Starting the jobs of environment `{env}` comes with a later release.",
-            fix="Run on the embedded lake (leave --env out); `alur export` writes the bundle for AWS now.",
+            f"run() runs on the embedded lake; it does not start the jobs of environment `{env}`.",
+            fix=f"In a notebook: %alur_run NAME --env {env}. In a terminal: alur run NAME --env {env}",
         )
     place = workspace or open_workspace()
     names = selected(known, name, upstream=upstream, downstream=downstream)

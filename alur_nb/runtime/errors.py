@@ -14,6 +14,7 @@ AlurError
 │   ├── LeaseBusyError      another run writes this table now
 │   └── LeaseLostError      this run's lease was taken over
 ├── StorageError            the lake cannot be read or written: space, permission, a damaged prefix
+├── DeployError             an environment on AWS cannot be planned, changed or asked
 ├── RunCancelledError       the run was stopped by whoever started it
 ├── MissingExtraError       an optional dependency is not installed
 └── NotYetSupportedError    a part that a later release brings
@@ -120,6 +121,10 @@ class LeaseLostError(LedgerError):
 
 class StorageError(AlurError):
     """The lake cannot be read or written, or a batch's prefix is not in the state it must be in."""
+
+
+class DeployError(AlurError):
+    """An environment on AWS cannot be planned, changed or asked: terraform, an account, a job that is not there."""
 
 
 class RunCancelledError(AlurError):

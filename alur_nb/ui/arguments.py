@@ -32,7 +32,7 @@ def run_command() -> Command:
     """Return the options of `%alur_run`."""
     command = Command(
         "%alur_run",
-        "Runs pipelines on the embedded lake; each loads only what its table has not taken in yet.",
+        "Runs pipelines on the embedded lake; with --env the deployed job of one. Each loads only what is new.",
         "%alur_run $pipeline --downstream",
     )
     command.add("names", nargs="*", metavar="NAME", takes="pipeline", expands=True, help="pipelines")
@@ -45,7 +45,7 @@ def run_command() -> Command:
         metavar="ENV",
         takes="environment",
         expands=True,
-        help="default local; AWS comes later",
+        help="default local: the embedded lake; else its deployed job",
     )
     command.add("--full", action="store_true", help="load everything anew, in place of what is there")
     command.add("--drop-missing", action="store_true", help="with --full: give up rows whose file is gone")
@@ -71,8 +71,10 @@ def run_command() -> Command:
         default=[],
         type=key_value,
         metavar="KEY=VALUE",
-        help="of the parameters cell: runs the saved notebook in a process of its own, where it has this value",
+        help="of the parameters cell: runs the saved notebook in a process of its own, where it has this value, or the job",
     )
+    command.add("--no-follow", action="store_true", help="with --env: start it, and do not wait")
+    command.add("--stop", action="store_true", help="with --env: stop what is under way")
     return command
 
 
@@ -182,13 +184,6 @@ def alur_command() -> Command:
     )
     command.add("topic", nargs="?", type=one_of("help"), metavar="help", help="every magic with an example")
     command.add("--debug", action="store_true", help="show whole tracebacks from now on; again: no more")
-    return command
-
-
-def later_command(name: str, summary: str) -> Command:
-    """Return a magic that a later release brings; it takes any line."""
-    command = Command(name, f"{summary} It comes with a later release.", "%alur help")
-    command.add("anything", nargs="*", metavar="...")
     return command
 
 

@@ -11,8 +11,6 @@ from alur_nb.authoring.bundle_changes import FileChange
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import Content, Html, block, card, code, details, items, joined, paragraph, strong, tag
 
-LATER = "`alur deploy` comes with a later release"
-
 
 def bundle_card(value: Bundle, beside: Path | None = None) -> Html:
     """Show what an export wrote; with the notebook's folder its files are links that JupyterLab opens."""
@@ -36,7 +34,7 @@ def bundle_card(value: Bundle, beside: Path | None = None) -> Html:
         else paragraph("nothing changed"),
         *(_difference(change) for change in value.changes),
         items(f"warning: {text}" for text in value.warnings),
-        paragraph(strong("next: "), code(next_command(value, beside)), f" ({LATER})") if beside else None,
+        paragraph(strong("next: "), code(next_command(value))) if beside else None,
     )
 
 
@@ -47,12 +45,12 @@ def bundle_text(value: Bundle, beside: Path) -> str:
     for change in value.changes:
         lines += [f"    {line}" for line in change.diff_text().splitlines()]
     lines += [f"  warning: {text}" for text in value.warnings]
-    return "\n".join([*lines, f"  next: {next_command(value, beside)} ({LATER})"])
+    return "\n".join([*lines, f"  next: {next_command(value)}"])
 
 
-def next_command(value: Bundle, beside: Path) -> str:
+def next_command(value: Bundle) -> str:
     """Return what to type to see what the bundle would make in its account."""
-    return f"terraform -chdir={_relative(value.path / 'terraform', beside)} init"
+    return f"alur deploy --env {value.environment} --plan"
 
 
 def _head(value: Bundle, beside: Path | None) -> str:

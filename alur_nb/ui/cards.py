@@ -44,6 +44,7 @@ from alur_nb.ui.html import (
 from alur_nb.ui.next_steps import NextStep
 from alur_nb.ui.plain import page, paged
 from alur_nb.ui.run_card import run_card
+from alur_nb.ui.sheet_card import SHEETS, sheet_card
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -289,6 +290,8 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
 
+LATE_CARDS |= dict.fromkeys(SHEETS, sheet_card)
+
 # The objects whose own `str` is not what a reader wants.
 TEXTS: dict[type, Callable[[Any], str]] = {
     Table: table_plain,
@@ -302,6 +305,7 @@ LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
     ("alur_nb.authoring.rejects", "RejectsReport"): paged,
+    **dict.fromkeys(SHEETS, paged),
 }
 
 

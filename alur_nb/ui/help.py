@@ -16,6 +16,7 @@ from alur_nb.ui.arguments import (
     run_command,
     sql_command,
 )
+from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command, status_command
 from alur_nb.ui.plain import page
 
 
@@ -59,6 +60,10 @@ def working_commands() -> tuple[Command, ...]:
         sql_command(),
         check_command(),
         export_command(),
+        deploy_command(),
+        logs_command(),
+        status_command(),
+        env_command(),
         alur_command(),
     )
 

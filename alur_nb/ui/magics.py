@@ -15,18 +15,18 @@ from alur_nb.authoring.command_line import Command
 from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import load_settings
-from alur_nb.ui import cards, completions, declaring, misspelt, operating
+from alur_nb.ui import cards, completions, declaring, deploying, misspelt, operating
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
     export_command,
     history_command,
-    later_command,
     preview_command,
     rejects_command,
     run_command,
     sql_command,
 )
+from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command, status_command
 from alur_nb.ui.session import Session
 
 if TYPE_CHECKING:
@@ -52,16 +52,8 @@ class Magic:
         return self.command.name.removeprefix("%")
 
 
-LATER = {
-    "%alur_deploy": "Deploys the bundle.",
-    "%alur_status": "Shows the deployed side.",
-    "%alur_logs": "Shows a deployed run's log.",
-    "%alur_env": "Shows or changes the environment.",
-}
-
-
 def all_magics() -> tuple[Magic, ...]:
-    """Return every magic, those of a later release included: they refuse."""
+    """Return every magic."""
     return (
         Magic(table_command(), declaring.table, "line_cell"),
         Magic(pipeline_command(), declaring.pipeline, "line_cell"),
@@ -72,8 +64,11 @@ def all_magics() -> tuple[Magic, ...]:
         Magic(sql_command(), operating.sql, "line_cell"),
         Magic(check_command(), operating.check),
         Magic(export_command(), operating.export),
+        Magic(deploy_command(), deploying.deploy),
+        Magic(logs_command(), deploying.logs),
+        Magic(status_command(), deploying.status),
+        Magic(env_command(), deploying.env),
         Magic(alur_command(), operating.alur),
-        *(Magic(later_command(name, does), operating.refusing(name)) for name, does in LATER.items()),
     )
 
 
@@ -95,7 +90,7 @@ def load(shell: InteractiveShell) -> Session:
         )
     _watch_spelling(shell, session)
     cards.register(shell)
-    completions.start(session, (magic for magic in all_magics() if magic.command.name not in LATER))
+    completions.start(session, all_magics())
     shell.input_transformers_cleanup.append(bodiless_as_line)
     session.start()
     if not is_export_mode():

@@ -6,7 +6,6 @@ While a notebook is executed for an export they do nothing, and return an empty 
 from __future__ import annotations
 
 import builtins
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +14,10 @@ from alur_nb.authoring.history import History
 from alur_nb.authoring.query import QueryResult
 from alur_nb.authoring.saved import refuse_unsaved, unsaved_notes
 from alur_nb.runtime.context import is_export_mode
-from alur_nb.runtime.errors import CheckError, NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import CheckError, NotebookError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.settings import load_settings
+from alur_nb.ui import deploying
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
@@ -38,6 +38,7 @@ from alur_nb.ui.work import Task, in_background, wait_for_cancelled
 
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.job_runs import DeployedRun
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
     from alur_nb.authoring.rejects import RejectsReport
@@ -82,14 +83,16 @@ _RUN_OPTIONS = (
 """What `operate.run` takes from the line as it is."""
 
 
-def run(session: Session, line: str, body: str | None) -> RunReport:
-    """Run pipelines; a failed one ends the cell after its report is shown."""
+def run(session: Session, line: str, body: str | None) -> RunReport | DeployedRun:
+    """Run pipelines, here or as deployed jobs; a failed one ends the cell after its report is shown."""
     if is_export_mode():
         return RunReport("")
     from alur_nb.authoring import operate
 
     command = run_command()
     options = command.parse(line, session.names)
+    if deploying.is_deployed(options):
+        return deploying.run_deployed(session, options)
     if bool(options.names) == options.all:
         raise NotebookError("%alur_run: name pipelines, or --all.", place=Place(line=1), fix=command.advice)
     wanted: operate.Names = builtins.all if options.all else options.names
@@ -302,15 +305,3 @@ def alur(session: Session, line: str, body: str | None) -> Glance | Help:
         return help_page()
     notes = unsaved_notes(session.saved_notebook(), session.ran_cells() or ())
     return glance(session.project, memory=session.memory, notes=notes)
-
-
-def refusing(name: str) -> Callable[[Session, str, str | None], None]:
-    """Return the answer of a magic that a later release brings."""
-
-    def answer(session: Session, line: str, body: str | None) -> None:
-        if not is_export_mode():
-            raise NotYetSupportedError(
-                f"{name} comes with a later release.", fix="`%alur help` shows what works now."
-            )
-
-    return answer

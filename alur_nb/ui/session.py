@@ -72,6 +72,8 @@ class Session:
         """(cell id, kind of form) -> the text that the form's button kept: the next run of the cell writes it."""
         self._depth = 0
         self.memory = Memory()
+        self.environment: str | None = None
+        """The one that is meant on AWS where none is named; `%alur_env` chooses it."""
         self.ran: dict[str, str] = {}
         """Cell id -> the source of the last run, of the cells that declare something."""
         self.cell_ids: set[str] = set()

@@ -13,7 +13,7 @@ import alur_nb
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.ui.completions import complete
 from alur_nb.ui.completions_names import Known, Offers
-from alur_nb.ui.magics import LATER, all_magics
+from alur_nb.ui.magics import all_magics
 
 __all__ = ["KNOWN", "TABLES", "at", "shop_folder", "texts"]
 
@@ -59,7 +59,7 @@ def shop() -> Known:
         def clean_orders(orders: Any) -> Any:
             return orders
 
-    working = [magic for magic in all_magics() if magic.command.name not in LATER]
+    working = all_magics()
     commands = {magic.name: magic.command for magic in working}
     return Known(commands, [magic.name for magic in working if magic.kind != "line"], project)
 

@@ -61,9 +61,9 @@ def test_the_text_has_the_same_facts() -> None:
         "    -x = 1 < 2",
         "    +x = 1 > 2",
         "  warning: <notice>",
-        "  next: terraform -chdir=../bundle/terraform init (`alur deploy` comes with a later release)",
+        "  next: alur deploy --env dev --plan",
     ]
-    assert next_command(BUNDLE, BESIDE) in str(bundle_card(BUNDLE, BESIDE))
+    assert next_command(BUNDLE) in str(bundle_card(BUNDLE, BESIDE))
 
 
 def test_a_bundle_that_is_as_it_was_says_so() -> None:

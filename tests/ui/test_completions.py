@@ -28,7 +28,6 @@ NOT_OURS = [
     "%time al|",
     "%%bash\nalur run in|",
     "%%alur_unknown x|",
-    "%alur_deploy --p|",
     "a = 5\n%%alur|",
     "%%alur_table x\nid|",
     "%%alur_table x\nid int comment 'with |",

@@ -11,9 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
+from alur_nb.authoring.deploy_plan import DeployPlan
+from alur_nb.authoring.environments import Environments
+from alur_nb.authoring.logs import Logs
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.query import QueryResult
-from alur_nb.runtime.errors import DeclarationError, NotebookError, NotYetSupportedError, SettingsError
+from alur_nb.runtime.errors import DeclarationError, NotebookError, SettingsError
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
@@ -24,7 +27,7 @@ from alur_nb.ui import magics, operating
 from alur_nb.ui.declaring import Declaration
 from alur_nb.ui.glance import Glance
 from alur_nb.ui.help import Help
-from alur_nb.ui.magics import LATER, all_magics
+from alur_nb.ui.magics import all_magics
 from tests.ui.conftest import Notebook
 
 ORDERS = "%%alur_table orders\nid int not null\namount decimal(10,2)"
@@ -140,7 +143,7 @@ def test_a_check_with_an_error_shows_the_report_and_stops(shop: Notebook) -> Non
 def test_help_names_every_magic_that_works(notebook: Notebook) -> None:
     page = notebook.ok("%alur help")
     assert isinstance(page, Help)
-    working = {magic.command.name for magic in all_magics()} - set(LATER)
+    working = {magic.command.name for magic in all_magics()}
     assert {entry.name for entry in page.entries} == working
     assert all(entry.example for entry in page.entries)
 
@@ -216,21 +219,6 @@ def test_debug_shows_the_whole_traceback_until_it_is_off(shop: Notebook) -> None
     assert not any("operating.py" in line for line in shop.error_lines)
 
 
-LATER_FORMS = [
-    "%alur_deploy --plan",
-    "%alur_status",
-    "%alur_logs ingest_orders --follow",
-    "%alur_env dev",
-]
-
-
-@pytest.mark.parametrize("cell", LATER_FORMS)
-def test_what_comes_later_refuses(shop: Notebook, cell: str) -> None:
-    shop.run(cell)
-    assert isinstance(shop.error, NotYetSupportedError)
-    assert "comes with a later release" in shop.error_lines[0]
-
-
 def test_during_an_export_magics_that_act_do_nothing(shop: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ALUR_MODE", "export")
     assert shop.ok("%alur_run --all") == RunReport("")
@@ -238,7 +226,10 @@ def test_during_an_export_magics_that_act_do_nothing(shop: Notebook, monkeypatch
     assert shop.ok("%alur_check") == CheckReport()
     assert shop.ok("%alur_export --env dev") == Bundle()
     assert shop.ok("%alur") == Glance()
-    shop.ok("%alur_deploy")
+    assert shop.ok("%alur_deploy") == DeployPlan()
+    assert shop.ok("%alur_logs ingest_orders") == Logs()
+    assert shop.ok("%alur_status").pipelines == ()
+    assert shop.ok("%alur_env dev") == Environments()
     assert isinstance(shop.ok(ORDERS, "table"), Declaration)
     assert not Path(".alur").exists()
 

@@ -120,7 +120,14 @@ ACTING = [
     "%alur_export --env dev --notebook nowhere.ipynb",
     "%alur_export -p day",
     "%alur helpp",
-    "%alur_deploy --plan",
+    "%alur_deploy --plann",
+    "%alur_deploy --env local",
+    "%alur_logs",
+    "%alur_env local",
+    "%alur_env prod",
+    "%alur_run ingest_orders --env dev --full",
+    "%alur_run --env dev",
+    "%alur_run --all --stop",
 ]
 PLAIN = [
     "import alur_nb\nclass A(alur_nb.BronzeTable):\n    x = alur_nb.StringField",

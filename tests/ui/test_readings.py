@@ -17,6 +17,7 @@ from alur_nb.ui.help import help_page
 from tests.conftest import Land
 from tests.ui.conftest import Notebook
 from tests.ui.ledgers import note_batch
+from tests.ui.sheets import SHEETS
 from tests.ui.test_cards import BUNDLE, CHECK, DECLARE, GLANCE, PREVIEW, QUERY, RUN
 from tests.ui.test_export_panel_card import FACTS
 from tests.ui.test_preview_card import FULL
@@ -96,6 +97,7 @@ def values(notebook: Notebook, project: Project, workspace: Workspace, land: Lan
         "ExportPanel": lambda: ExportPanel(FACTS),
         "live Glance": lambda: notebook.ok("%alur", "e"),
         "Preview of a sample": lambda: PREVIEW,
+        **{name: (lambda value=value: value) for name, value in SHEETS.items()},
     }
     return lambda name: found[name]()
 
