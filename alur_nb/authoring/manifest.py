@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 from alur_nb import __version__
 from alur_nb.authoring.trace import Trace, TracedColumn, TracedPipeline, TracedSource, TracedTable
 from alur_nb.runtime.errors import SettingsError, suggest
+from alur_nb.runtime.lineage import PlainLineage
 from alur_nb.runtime.settings import EXECUTION_CLASSES, Environment, Settings
 
 FILE = "manifest.json"
@@ -40,6 +41,7 @@ class PipelineEntry(TypedDict):
     expectations: list[dict[str, str]]
     columns: list[TracedColumn] | None
     not_traced: str | None
+    lineage: PlainLineage
     python_modules: list[str]
     glue: GlueSettings
 
@@ -180,6 +182,7 @@ def _entry(
         expectations=traced["expectations"],
         columns=traced["columns"],
         not_traced=traced["not_traced"],
+        lineage=traced["lineage"],
         python_modules=sorted(pip),
         glue=glue_settings(environment, settings, traced["resource_profile"], max_concurrent_runs=runs),
     )
