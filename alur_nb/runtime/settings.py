@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ ENCRYPTIONS = ("aws-managed", "customer-key")
 # The other defaults are for AWS: a landing bucket, workers, a region.
 _LOCAL_DEFAULTS = ("rejects_retention_days",)
 EXECUTION_CLASSES = ("STANDARD", "FLEX")
+_OPENLINEAGE = re.compile(r"file:.+|s3://[^/]+/.*|https?://[^/]+(/.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class Environment:
     log_retention_days: int = 30
     rejects_retention_days: int = 0
     """Rejected rows, which are raw lines, are deleted after so many days; 0 keeps them as long as the data."""
+    openlineage: str | None = None
+    """Where a run's OpenLineage events go: `file:PATH`, `s3://BUCKET/PREFIX/`, or a URL; None emits none."""
 
     @property
     def is_local(self) -> bool:
@@ -219,6 +223,13 @@ def _check_environment(name: str, values: Mapping[str, Any], path: Path) -> None
             raise SettingsError(
                 f"[env.{name}] {key} = {value!r} must be a {kinds[0].__name__}.", place=Place(file=str(path))
             )
+    place = values.get("openlineage")
+    if place is not None and not _OPENLINEAGE.match(place):
+        raise SettingsError(
+            f"[env.{name}] openlineage = {place!r} is no place for events.",
+            place=Place(file=str(path)),
+            fix='Use "file:events.jsonl", "s3://BUCKET/PREFIX/" or "https://HOST/api/v1/lineage".',
+        )
     choices = (
         ("glue_version", GLUE_VERSIONS),
         ("encryption", ENCRYPTIONS),
