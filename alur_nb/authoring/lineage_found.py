@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from alur_nb.authoring.fingerprint import fingerprint
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.flow import Pipeline, reaches_loader
 from alur_nb.runtime.lineage import PipelineLineage, at_column_level, at_table_level
+from alur_nb.runtime.sources import FileSource
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
 
 NOT_LOOKED = "its function has not been looked into yet"
 
@@ -35,6 +42,21 @@ def remember(pipeline: Pipeline, lineage: PipelineLineage) -> PipelineLineage:
     """Keep what a call of the pipeline's function has told."""
     _known[pipeline.name] = fingerprint(pipeline), lineage
     return lineage
+
+
+def note_call(
+    pipeline: Pipeline, result: DataFrame, frames: Mapping[str, DataFrame], loads: Mapping[str, FileSource]
+) -> None:
+    """Keep what somebody else's call of the function tells, a preview's: then it need not be called once more."""
+    from alur_nb.runtime.lineage_plan import trace_frames
+    from alur_nb.runtime.lineage_tree import NotFollowedError
+
+    if found_lineage(pipeline, may_call=False).reason != NOT_LOOKED:
+        return
+    try:
+        remember(pipeline, at_column_level(pipeline, trace_frames(result, frames), loads))
+    except NotFollowedError as error:
+        remember(pipeline, at_table_level(pipeline, str(error), loads))
 
 
 def _by_sql(pipeline: Pipeline) -> PipelineLineage | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from alur_nb.authoring.lineage import EVERY, ColumnReport, LineageReport, Step
-from alur_nb.runtime.lineage import ColumnRef, PipelineLineage
+from alur_nb.runtime.lineage import ColumnEdge, ColumnRef, PipelineLineage
 
 NOTHING = "nothing that is known"
 
@@ -74,18 +74,24 @@ def step_text(step: Step) -> str:
 
 
 def pipeline_lines(lineage: PipelineLineage) -> list[str]:
-    """Return one pipeline's lineage, a line a column of its target."""
+    """Return one pipeline's lineage: what is taken as it is, by source; a line for each other column; its rows."""
     if lineage.level == "table":
         return [f"table level: {lineage.reason}; reads {', '.join(lineage.reads) or 'nothing declared'}"]
-    made: dict[str, list[str]] = {}
+    edges: dict[str, list[ColumnEdge]] = {}
     for edge in lineage.columns:
-        way = "" if edge.kind == "direct" else f" ({edge.kind})"
-        made.setdefault(edge.target.column, []).append(f"{edge.source}{way}")
-    lines = [f"{column} from {', '.join(sources)}" for column, sources in made.items()]
-    if lineage.rows:
-        rows = dict.fromkeys(f"{edge.source} ({edge.kind})" for edge in lineage.rows)
-        lines.append(f"its rows by {', '.join(rows)}")
-    return lines
+        edges.setdefault(edge.target.column, []).append(edge)
+    same: dict[str, list[str]] = {}
+    made = []
+    for column, found in edges.items():
+        first = found[0]
+        if len(found) == 1 and first.kind == "direct" and first.source.column == column:
+            same.setdefault(first.source.table, []).append(column)
+        else:
+            ways = (f"{one.source}{'' if one.kind == 'direct' else f' ({one.kind})'}" for one in found)
+            made.append(f"{column} from {', '.join(ways)}")
+    lines = [f"as in {table}: {', '.join(columns)}" for table, columns in same.items()]
+    rows = dict.fromkeys(f"{edge.source} ({edge.kind})" for edge in lineage.rows)
+    return [*lines, *made, *([f"its rows by {', '.join(rows)}"] if rows else [])]
 
 
 _ROWS = ("filter", "join", "group", "sort")

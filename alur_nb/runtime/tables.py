@@ -63,7 +63,7 @@ __all__ = [
     "year",
 ]
 
-META_KEYS = ("partition_by", "primary_key", "name", "description", "format", "abstract")
+META_KEYS = ("partition_by", "primary_key", "name", "description", "format", "freshness", "abstract")
 INHERITED_META_KEYS = ("partition_by", "primary_key", "format")
 
 _LAYERS: Mapping[str, Layer] = {"BronzeTable": "bronze", "SilverTable": "silver", "GoldTable": "gold"}
@@ -203,6 +203,7 @@ def _declared(cls: TableType) -> Table | None:
         description=_text(cls, meta, "description") or inspect.cleandoc(vars(cls).get("__doc__") or ""),
         format=_text(cls, meta, "format") or ("parquet" if layer == "bronze" else "iceberg"),
         module=cls.__module__,
+        freshness=_text(cls, meta, "freshness") or "",
     )
     check_table(table)
     return table

@@ -49,8 +49,10 @@ if TYPE_CHECKING:
 
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.infer_facts import Inference
+    from alur_nb.authoring.lineage import LineageReport
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
+    from alur_nb.authoring.report_facts import Status
     from alur_nb.ui.export_panel import ExportPanel
 
 log = logging.getLogger(__name__)
@@ -276,6 +278,18 @@ def _inference_card(value: Inference) -> Html:
     return inference_card(value)
 
 
+def _lineage_card(value: LineageReport) -> Html:
+    from alur_nb.ui.lineage import lineage_card
+
+    return lineage_card(value)
+
+
+def _status_card(value: Status) -> Html:
+    from alur_nb.ui.status_card import status_card
+
+    return status_card(value)
+
+
 Card = Callable[[Any], Html]
 
 CARDS: dict[type, Card] = {
@@ -298,6 +312,8 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
+    ("alur_nb.authoring.lineage", "LineageReport"): _lineage_card,
+    ("alur_nb.authoring.report_facts", "Status"): _status_card,
 }
 
 # The objects whose own `str` is not what a reader wants.
@@ -312,6 +328,8 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
+    ("alur_nb.authoring.lineage", "LineageReport"): paged,
+    ("alur_nb.authoring.report_facts", "Status"): paged,
 }
 
 

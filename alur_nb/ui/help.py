@@ -16,6 +16,7 @@ from alur_nb.ui.arguments import (
     sql_command,
 )
 from alur_nb.ui.plain import page
+from alur_nb.ui.watching import lineage_command, status_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def working_commands() -> tuple[Command, ...]:
         run_command(),
         history_command(),
         sql_command(),
+        lineage_command(),
+        status_command(),
         check_command(),
         export_command(),
         alur_command(),

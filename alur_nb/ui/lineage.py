@@ -1,111 +1,48 @@
-"""What feeds what, as a graph to be drawn: files, pipelines and tables of the whole project, or around one of them."""
+"""The card of `%alur_lineage`: a column's steps as nested lists, a table's columns as rows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 
-from alur_nb.runtime.errors import plural
-from alur_nb.runtime.flow import Pipeline
-from alur_nb.runtime.sources import FileSource
-from alur_nb.ui.dag_picture import Graph, Kind, Node
-
-MAX_NODES = 60
-
-Key = tuple[Kind, str]
+from alur_nb.authoring.lineage import ColumnReport, LineageReport, Step
+from alur_nb.authoring.lineage_text import NOTHING, near_text, step_text
+from alur_nb.runtime.lineage import ColumnRef
+from alur_nb.ui.html import Content, Html, card, items, joined, paragraph, strong, table
 
 
-def whole(
-    pipelines: Mapping[str, Pipeline], order: Sequence[str], notes: Mapping[str, str] | None = None
-) -> Graph:
-    """Return the graph of all pipelines, or of as many as fit: each followed by those that it feeds.
-
-    `notes` says a pipeline's state in words.
-    """
-    found = _Graph(notes or {})
-    readers = _readers(pipelines)
-    waiting, seen = list(reversed(order)), set[str]()
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        if not found.has_room(pipelines[name]):
-            break
-        seen.add(name)
-        found.add(pipelines[name])
-        waiting += reversed(readers.get(pipelines[name].target.qualified_name, ()))
-    return found.made(_cut_text(len(seen), len(order)))
+def lineage_card(value: LineageReport) -> Html:
+    """Show what was asked, as the text does."""
+    if not value.table:
+        return card(paragraph("Nothing was asked."))
+    parts: list[Content] = []
+    if value.whole:
+        rows = [(one.ref.column, _near(one.feeds) or NOTHING, _near(one.depends)) for one in value.columns]
+        parts.append(table(f"{value.table}, column by column", ("column", "made of", "goes into"), rows))
+    else:
+        parts += [_column(one) for one in value.columns]
+    if value.deciding:
+        named = [f"{ref} ({kind}, by {pipeline})" for ref, kind, pipeline in value.deciding]
+        parts += [paragraph(strong(f"rows of {value.table} are decided by")), items(named)]
+    parts += [paragraph(strong("note: "), note) for note in value.notes]
+    return card(*parts)
 
 
-def around(pipelines: Mapping[str, Pipeline], chosen: Sequence[Pipeline]) -> Graph:
-    """Return the graph of some pipelines with those that write what they read, and those that read what they write."""
-    read = {table for one in chosen for table in one.upstream_tables}
-    written = {one.target.qualified_name for one in chosen}
-    writers = [one for one in pipelines.values() if one.target.qualified_name in read]
-    readers = [one for one in pipelines.values() if written & one.upstream_tables]
-    found, drawn = _Graph({}), list({one.name: one for one in [*chosen, *writers, *readers]}.values())
-    kept = []
-    for one in drawn:
-        if found.has_room(one):
-            found.add(one)
-            kept.append(one)
-    return found.made(_cut_text(len(kept), len(drawn)))
+def _near(steps: Sequence[Step]) -> str:
+    return ", ".join(near_text(step) for step in steps if step.depth == 1)
 
 
-def _cut_text(shown: int, total: int) -> str:
-    if shown == total:
-        return ""
-    return f"The picture shows {shown:,} of {plural(total, 'pipeline')}; the list has all of them."
+def _column(one: ColumnReport) -> Html:
+    made = _tree(one.feeds, one.ref)
+    goes = _tree(one.depends, one.ref)
+    return joined(
+        paragraph(strong(str(one.ref))),
+        paragraph("is made of") if one.feeds else paragraph(f"is made of {NOTHING}"),
+        made,
+        paragraph("goes into") if one.depends else None,
+        goes,
+    )
 
 
-def inputs_of(pipeline: Pipeline) -> Iterator[Key]:
-    """Yield what a pipeline reads, tables that only its checks look into among it."""
-    for source in pipeline.sources.values():
-        if isinstance(source, FileSource):
-            yield "files", ", ".join(source.patterns)
-        else:
-            yield "table", source.table.qualified_name
-    for table in pipeline.referenced_tables:
-        yield "table", table.qualified_name
-
-
-def _readers(pipelines: Mapping[str, Pipeline]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = {}
-    for one in pipelines.values():
-        for table in sorted(one.upstream_tables):
-            found.setdefault(table, []).append(one.name)
-    return found
-
-
-class _Graph:
-    """A graph in the making: each file pattern, table and pipeline is one node."""
-
-    def __init__(self, notes: Mapping[str, str]) -> None:
-        self._notes = notes
-        self._nodes: dict[Key, Node] = {}
-        self._edges: dict[tuple[Key, Key], None] = {}
-
-    def has_room(self, pipeline: Pipeline) -> bool:
-        """Whether the pipeline and what it touches fit in; the first one always does."""
-        own: Key = ("pipeline", pipeline.name)
-        keys: set[Key] = {*inputs_of(pipeline), own, ("table", pipeline.target.qualified_name)}
-        return not self._nodes or len(self._nodes.keys() | keys) <= MAX_NODES
-
-    def add(self, pipeline: Pipeline) -> None:
-        """Add the pipeline with what it reads and writes."""
-        own: Key = ("pipeline", pipeline.name)
-        target: Key = ("table", pipeline.target.qualified_name)
-        for key in inputs_of(pipeline):
-            self._edges[self._node(key), self._node(own)] = None
-        self._edges[self._node(own), self._node(target)] = None
-
-    def made(self, cut: str) -> Graph:
-        """Return the graph, its nodes in the order in which they came."""
-        numbers = {key: number for number, key in enumerate(self._nodes)}
-        edges = tuple((numbers[begin], numbers[end]) for begin, end in self._edges)
-        return Graph(tuple(self._nodes.values()), edges, cut)
-
-    def _node(self, key: Key) -> Key:
-        kind, name = key
-        note = self._notes.get(name, "") if kind == "pipeline" else ""
-        self._nodes.setdefault(key, Node(name, kind, note))
-        return key
+def _tree(steps: Sequence[Step], via: ColumnRef) -> Html:
+    found = [step for step in steps if step.via == via]
+    return items(joined(step_text(step), _tree(steps, step.ref)) for step in found)

@@ -161,7 +161,7 @@ def test_an_unknown_name_is_refused(chain: Project, name: str, why: str) -> None
 def test_a_pipeline_is_told_in_lines() -> None:
     clean, score = KNOWN.pipelines[1], KNOWN.pipelines[3]
     assert pipeline_lines(clean) == [
-        "id from bronze.raw.id",
+        "as in bronze.raw: id",
         "amount from bronze.raw.amount (derived)",
         "its rows by bronze.raw.state (filter)",
     ]

@@ -209,7 +209,6 @@ def test_debug_shows_the_whole_traceback_until_it_is_off(shop: Notebook) -> None
 LATER_FORMS = [
     "%alur_run --all -p day=1",
     "%alur_deploy --plan",
-    "%alur_status",
     "%alur_logs ingest_orders --follow",
     "%alur_env dev",
 ]
