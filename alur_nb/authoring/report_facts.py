@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from alur_nb.authoring.cost import ASSUMPTIONS, Cost, cost_of
+from alur_nb.authoring.batch_cost import ASSUMPTIONS, Cost, cost_of
 from alur_nb.authoring.dag_graph import whole
 from alur_nb.authoring.dag_picture import Graph
 from alur_nb.authoring.history import BatchLine, batch_lines

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from alur_nb.authoring.batch_bars import HEADERS, bars, batch_row
-from alur_nb.authoring.cost import ASSUMPTIONS
+from alur_nb.authoring.batch_cost import ASSUMPTIONS
 from alur_nb.authoring.dag_picture import picture
 from alur_nb.authoring.html import Content, Html, details, items, paragraph, strong, table, tag
 from alur_nb.authoring.report_facts import CheckLine, Status, TableStatus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from alur_nb.authoring.cost import ASSUMPTIONS, Cost
+from alur_nb.authoring.batch_cost import ASSUMPTIONS, Cost
 from alur_nb.authoring.report_facts import Status, TableStatus
 from alur_nb.runtime.errors import plural
 

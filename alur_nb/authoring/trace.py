@@ -91,11 +91,11 @@ class TracedPipeline(TypedDict):
     target: str
     sources: list[TracedSource]
     schedule: dict[str, Any] | None
+    lineage: PlainLineage
     expectations: list[dict[str, str]]
     resource_profile: str | None
     columns: list[TracedColumn] | None
     not_traced: str | None
-    lineage: PlainLineage
 
 
 class Failure(TypedDict):

@@ -43,14 +43,14 @@ class Environment:
     execution_class: str = "STANDARD"
     timeout_minutes: int = 60
     max_retries: int = 0
+    openlineage: str | None = None
+    """Where a run's OpenLineage events go: `file:PATH`, `s3://BUCKET/PREFIX/`, or a URL; None emits none."""
     encryption: str = "aws-managed"
     backend: Mapping[str, Any] = field(default_factory=dict)
     alarm_email: str | None = None
     log_retention_days: int = 30
     rejects_retention_days: int = 0
     """Rejected rows, which are raw lines, are deleted after so many days; 0 keeps them as long as the data."""
-    openlineage: str | None = None
-    """Where a run's OpenLineage events go: `file:PATH`, `s3://BUCKET/PREFIX/`, or a URL; None emits none."""
 
     @property
     def is_local(self) -> bool:

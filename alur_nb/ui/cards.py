@@ -279,7 +279,7 @@ def _inference_card(value: Inference) -> Html:
 
 
 def _lineage_card(value: LineageReport) -> Html:
-    from alur_nb.ui.lineage import lineage_card
+    from alur_nb.ui.lineage_card import lineage_card
 
     return lineage_card(value)
 
@@ -307,13 +307,13 @@ CARDS: dict[type, Card] = {
 
 # Known by module and name: importing them here would load more than `%load_ext` may.
 LATE_CARDS: dict[tuple[str, str], Card] = {
+    ("alur_nb.authoring.lineage", "LineageReport"): _lineage_card,
+    ("alur_nb.authoring.report_facts", "Status"): _status_card,
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
-    ("alur_nb.authoring.lineage", "LineageReport"): _lineage_card,
-    ("alur_nb.authoring.report_facts", "Status"): _status_card,
 }
 
 # The objects whose own `str` is not what a reader wants.
@@ -326,10 +326,10 @@ TEXTS: dict[type, Callable[[Any], str]] = {
     Declaration: paged,
 }
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
-    ("alur_nb.authoring.preview_facts", "Preview"): str,
-    ("alur_nb.authoring.operate", "CheckReport"): paged,
     ("alur_nb.authoring.lineage", "LineageReport"): paged,
     ("alur_nb.authoring.report_facts", "Status"): paged,
+    ("alur_nb.authoring.preview_facts", "Preview"): str,
+    ("alur_nb.authoring.operate", "CheckReport"): paged,
 }
 
 

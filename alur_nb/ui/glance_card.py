@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from alur_nb.authoring.dag_graph import around
+from alur_nb.authoring.dag_picture import Graph, picture
 from alur_nb.authoring.lineage_found import NOT_LOOKED, found_lineage
 from alur_nb.authoring.lineage_text import pipeline_lines
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project, current_project
 from alur_nb.runtime.tables import Table
-from alur_nb.ui.dag_picture import Graph, picture
 from alur_nb.ui.glance import Glance, PipelineLine, state_texts, step_text
 from alur_nb.ui.html import Content, Html, card, code, items, joined, paragraph, strong, table
 

@@ -15,7 +15,7 @@ from alur_nb.authoring.command_line import Command
 from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import load_settings
-from alur_nb.ui import cards, completions, declaring, operating, watching
+from alur_nb.ui import cards, completions, declaring, operating
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
@@ -27,7 +27,7 @@ from alur_nb.ui.arguments import (
     sql_command,
 )
 from alur_nb.ui.session import Session
-from alur_nb.ui.watching import lineage_command, status_command
+from alur_nb.ui.watching import lineage, lineage_command, status, status_command
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -68,8 +68,8 @@ def all_magics() -> tuple[Magic, ...]:
         Magic(run_command(), operating.run),
         Magic(history_command(), operating.history),
         Magic(sql_command(), operating.sql, "line_cell"),
-        Magic(lineage_command(), watching.lineage),
-        Magic(status_command(), watching.status),
+        Magic(lineage_command(), lineage),
+        Magic(status_command(), status),
         Magic(check_command(), operating.check),
         Magic(export_command(), operating.export),
         Magic(alur_command(), operating.alur),

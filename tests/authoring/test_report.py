@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from alur_nb import BronzeTable, LongField, files, new, pipeline
-from alur_nb.authoring.cost import cost_of
+from alur_nb.authoring.batch_cost import cost_of
 from alur_nb.authoring.history import batch_lines
 from alur_nb.authoring.report_facts import Status, status
 from alur_nb.authoring.report_file import write_report

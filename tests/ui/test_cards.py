@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
+from alur_nb.authoring.dag_picture import Graph, Node
 from alur_nb.authoring.infer_facts import Inference
 from alur_nb.authoring.lineage import LineageReport
 from alur_nb.authoring.operate import CheckReport
@@ -36,7 +37,6 @@ from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.tables import BaseTable
 from alur_nb.ui import html
 from alur_nb.ui.cards import CARDS, LATE_CARDS, to_html, to_text
-from alur_nb.ui.dag_picture import Graph, Node
 from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.glance import Glance, PipelineLine, TableLine
 from alur_nb.ui.help import help_page
