@@ -155,6 +155,36 @@ def _history(options: argparse.Namespace) -> int:
     return OK
 
 
+def _lineage(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import lineage
+
+    project = _declared()
+    with use_project(project):
+        report = lineage.lineage(project, options.name, may_call=not options.no_call)
+    show(options, report.to_dict(), str(report))
+    return OK
+
+
+def _report(options: argparse.Namespace) -> int:
+    from alur_nb.authoring.report_facts import status
+    from alur_nb.authoring.report_file import write_report
+
+    found = status(_declared(), env=options.env)
+    path = write_report(found, options.out)
+    show(options, found.to_dict(), f"{found}\n\nwritten: {path}")
+    return OK
+
+
+def _ui(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import report_server
+
+    project = _declared()
+    with report_server.serving(project, env=options.env, port=options.port) as server:
+        tell(f"{server.url}   (Ctrl-C ends)")
+        server.serve_until_interrupted()
+    return OK
+
+
 def _rollback(options: argparse.Namespace) -> int:
     from alur_nb.authoring import rolling_back
 
@@ -272,6 +302,9 @@ _COMMANDS: dict[str, Command] = {
     "plan": _plan,
     "history": _history,
     "rejects": _rejects,
+    "lineage": _lineage,
+    "report": _report,
+    "ui": _ui,
     "rollback": _rollback,
     "fsck": _fsck,
     "reset": _reset,

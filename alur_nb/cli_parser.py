@@ -101,8 +101,17 @@ def _add_looking(commands: Any) -> None:
     )
     rejects.add_argument("--csv", type=Path, metavar="FILE", help="write all of them to a new CSV file")
     rejects.add_argument("-n", "--rows", type=int, default=20, help="rows to show (20)")
-    for one in (plan, history, rejects):
+    report = _command(commands, "report", "write how the project stands as one HTML file")
+    report.add_argument("--out", type=Path, default=Path("report.html"), help="the file (report.html)")
+    live = _command(commands, "ui", "serve the report to this machine's browser, live", reads=False)
+    live.add_argument("--port", type=int, default=0, help="port on 127.0.0.1 (a free one)")
+    for one in (plan, history, rejects, report, live):
         _add_env(one)
+    lineage = _command(commands, "lineage", "show who feeds a column, and what depends on it")
+    lineage.add_argument("name", metavar="NAME[.COLUMN]", help=_OF_TABLE)
+    lineage.add_argument(
+        "--no-call", action="store_true", help="call no Python function with empty frames; starts no Spark"
+    )
 
 
 def _add_mending(commands: Any) -> None:

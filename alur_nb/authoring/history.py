@@ -137,10 +137,11 @@ def history(
     """Return the batches of a table, or of every table; raises DeclarationError, SettingsError, LedgerError."""
     place = workspace or open_workspace(env=env)
     names = [table_named(project, name).qualified_name] if name else sorted(project.tables)
-    return History({one: _lines(place.ledger.batches(one)) for one in names}, last)
+    return History({one: batch_lines(place.ledger.batches(one)) for one in names}, last)
 
 
-def _lines(batches: Sequence[Batch]) -> tuple[BatchLine, ...]:
+def batch_lines(batches: Sequence[Batch]) -> tuple[BatchLine, ...]:
+    """Return the batches of one table as lines, the newest first."""
     alive = {batch.id for batch in live(batches)}
     heirs = {
         old: batch.id

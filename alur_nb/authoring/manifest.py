@@ -14,6 +14,7 @@ from alur_nb.authoring.secret_names import secrets_in
 from alur_nb.authoring.terraform_settings import check_size
 from alur_nb.authoring.trace import Trace, TracedColumn, TracedPipeline, TracedSource, TracedTable
 from alur_nb.runtime.errors import SettingsError, suggest
+from alur_nb.runtime.lineage import PlainLineage
 from alur_nb.runtime.settings import EXECUTION_CLASSES, Environment, Settings
 
 FILE = "manifest.json"
@@ -43,6 +44,7 @@ class PipelineEntry(TypedDict):
     expectations: list[dict[str, str]]
     columns: list[TracedColumn] | None
     not_traced: str | None
+    lineage: PlainLineage
     python_modules: list[str]
     secrets: list[str]
     glue: GlueSettings
@@ -181,6 +183,7 @@ def _entry(
         expectations=traced["expectations"],
         columns=traced["columns"],
         not_traced=traced["not_traced"],
+        lineage=traced["lineage"],
         python_modules=sorted(pip),
         secrets=sorted({*traced["secrets"], *secrets_in((folder / script).read_text(encoding="utf-8"))}),
         glue=glue_settings(environment, settings, traced["resource_profile"], max_concurrent_runs=runs),

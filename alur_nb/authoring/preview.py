@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from alur_nb.authoring.lineage_found import found_lineage
+from alur_nb.authoring.lineage_text import pipeline_lines
 from alur_nb.authoring.preview_cells import cut_out
 from alur_nb.authoring.preview_drops import RAW_SHOWN
 from alur_nb.authoring.preview_facts import (
@@ -104,6 +106,7 @@ def _described(sampler: Sampler, rehearsal: Rehearsal, rehearsed: Rehearsed) -> 
         sources=(*ordered, *loads),
         exact=rehearsed.exact and not sampler.capped,
         lineage=_lineage(rehearsal.project, rehearsed),
+        columns_from=tuple(pipeline_lines(found_lineage(pipeline, may_call=False))),
         problems=tuple(obstacle for sample in rehearsed.files for obstacle in obstacles(sample)),
         warnings=source_warnings(rehearsed),
         notes=tuple(dict.fromkeys((*sampler.notes, *rehearsal.notes, *sample_notes(rehearsed)))),

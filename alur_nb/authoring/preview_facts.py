@@ -249,6 +249,8 @@ class Preview:
     checks: tuple[CheckPreview, ...] = ()
     lineage: tuple[Step, ...] = ()
     """The pipelines whose rows this one's are made of, sources first; this one is the last."""
+    columns_from: tuple[str, ...] = ()
+    """What each column of the result is made of, a line each; table level where that is not known."""
     problems: tuple[Obstacle, ...] = ()
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

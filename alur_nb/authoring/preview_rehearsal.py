@@ -8,6 +8,7 @@ from functools import reduce
 from types import CodeType
 from typing import TYPE_CHECKING
 
+from alur_nb.authoring.lineage_found import note_call
 from alur_nb.authoring.preview_facts import SourcePreview, State
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_joins import is_lacking, keys_of, with_partners
@@ -17,6 +18,7 @@ from alur_nb.runtime import supersede
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.drops import kept_rows
 from alur_nb.runtime.errors import ContractError, DeclarationError, plural
+from alur_nb.runtime.flow import LOADER
 from alur_nb.runtime.lake import quoted, read_rows
 from alur_nb.runtime.ledger import Batch, live
 from alur_nb.runtime.load import load_to_bronze, source_for
@@ -152,6 +154,9 @@ class Rehearsal:
                 f"Pipeline `{pipeline.name}` would append all of its tables again in every run.",
                 fix="Read one of them with new(Table), or give the target a primary_key (silver), or overwrite (gold).",
             )
+        named = {f"{LOADER} {number}": one for number, one in enumerate(loads)}
+        every = {**frames, **{name: one.frame for name, one in named.items()}}
+        note_call(pipeline, result, every, {name: one.source for name, one in named.items()})
         given = [sample.frame for sample in (*files.values(), *loads)]
         return Rehearsed(
             pipeline,

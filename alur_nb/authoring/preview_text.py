@@ -68,7 +68,7 @@ def _text(preview: Preview, limits: Limits) -> str:
     checks, more = first(preview.checks, limits.lines, "check", lambda check: check.result.name)
     lines += [line for check in checks for line in _check(check, limits)]
     lines += [more] if more else []
-    lines += _lineage(preview)
+    lines += _lineage(preview, limits)
     return "\n".join(part for line in lines for part in _wrapped(line))
 
 
@@ -281,7 +281,7 @@ def _check(check: CheckPreview, limits: Limits) -> Iterator[str]:
         yield f"  fails: {shown}{f', {more}' if more else ''}"
 
 
-def _lineage(preview: Preview) -> Iterator[str]:
+def _lineage(preview: Preview, limits: Limits) -> Iterator[str]:
     if not preview.lineage:
         return
     yield "lineage:"
@@ -289,6 +289,7 @@ def _lineage(preview: Preview) -> Iterator[str]:
         committed = "" if step.previewed else " (its committed rows)"
         reads = ", ".join(step.reads) or "no source"
         yield f"  {number}. {step.pipeline}: {reads} -> {step.writes}{committed}"
+    yield from (f"     {line}" for line in listed(preview.columns_from, "column", limits))
 
 
 def _table(

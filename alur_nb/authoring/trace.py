@@ -22,6 +22,7 @@ from typing import Any, TypedDict
 
 from alur_nb.authoring.following import Following
 from alur_nb.runtime.errors import AlurError, ExportError, NotYetSupportedError, Place
+from alur_nb.runtime.lineage import PlainLineage
 
 TIMEOUT_SECONDS = 600.0
 _POLL_SECONDS = 0.2
@@ -90,6 +91,7 @@ class TracedPipeline(TypedDict):
     target: str
     sources: list[TracedSource]
     schedule: dict[str, Any] | None
+    lineage: PlainLineage
     expectations: list[dict[str, str]]
     resource_profile: str | None
     columns: list[TracedColumn] | None

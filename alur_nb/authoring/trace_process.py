@@ -12,19 +12,19 @@ import json
 import sys
 import traceback
 import types
-from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
-
     from alur_nb.runtime.context import LoadCall
     from alur_nb.runtime.flow import Pipeline
+    from alur_nb.runtime.lineage import PipelineLineage
     from alur_nb.runtime.sources import FileSource, Source
     from alur_nb.runtime.tables import Table
+
+    Called = tuple[list[dict[str, str]] | None, str | None, PipelineLineage]
 
 
 class Refused(Exception):
@@ -89,9 +89,9 @@ def _trace(name: str, path: Path) -> tuple[Pipeline, dict[str, Any]]:
         except NotYetSupportedError as error:
             raise _refused(pipeline, error) from error
         calls: list[LoadCall] = []
-        columns, reason = _call(pipeline, calls)
+        called = _call(pipeline, calls)
     tables = {table: _table(declared) for table, declared in project.tables.items()}
-    described = {**_described(pipeline, calls, columns, reason), "secrets": sorted(secrets)}
+    described = {**_described(pipeline, calls, called), "secrets": sorted(secrets)}
     return pipeline, {"pipeline": described, "tables": tables}
 
 
@@ -147,19 +147,15 @@ def _import(name: str, path: Path) -> None:
         del sys.modules[module.__name__]
 
 
-def _call(pipeline: Pipeline, calls: list[LoadCall]) -> tuple[list[dict[str, str]] | None, str | None]:
-    """Call the function with empty frames; return its columns, or the reason why there are none."""
-    from alur_nb.runtime.context import loading_by
+def _call(pipeline: Pipeline, calls: list[LoadCall]) -> Called:
+    """Call the function with empty frames; where it raises, the reason stands in the place of its columns."""
     from alur_nb.runtime.errors import AlurError, DeclarationError, NotYetSupportedError
+    from alur_nb.runtime.lineage import at_table_level
+    from alur_nb.runtime.tracing import EmptyCall
 
-    def record(call: LoadCall) -> DataFrame:
-        calls.append(call)
-        return _loaded(call)
-
+    call = EmptyCall(pipeline, calls=calls)
     try:
-        frames = {parameter: _frame(source, pipeline) for parameter, source in pipeline.sources.items()}
-        with loading_by(record):
-            result = pipeline.function(**frames)
+        result = call.run()
         columns = _columns(pipeline, result)
     except (DeclarationError, NotYetSupportedError) as error:
         raise _refused(pipeline, error) from error
@@ -167,9 +163,9 @@ def _call(pipeline: Pipeline, calls: list[LoadCall]) -> tuple[list[dict[str, str
     except (Exception, SystemExit) as error:  # noqa: BLE001
         reason = error.message if isinstance(error, AlurError) else _reason(error)
         _require_declared_files(pipeline, calls, reason)
-        return None, reason
+        return None, reason, at_table_level(pipeline, f"it was not traced: {reason}", call.loads)
     _require_declared_files(pipeline, calls, "it returned without calling load_to_bronze")
-    return columns, None
+    return columns, None, call.lineage(result)
 
 
 def _require_declared_files(pipeline: Pipeline, calls: list[LoadCall], reason: str) -> None:
@@ -209,49 +205,8 @@ def _columns(pipeline: Pipeline, result: Any) -> list[dict[str, str]]:
     ]
 
 
-def _frame(source: Source, pipeline: Pipeline) -> DataFrame:
-    from alur_nb.runtime.sources import FileSource
-    from alur_nb.runtime.tables import METADATA_TYPES
-
-    if not isinstance(source, FileSource):
-        return _empty({name: column.ddl for name, column in source.table.columns.items()})
-    contract = source.contract or pipeline.target
-    columns = {name: column.ddl for name, column in contract.file_columns.items()} | dict(METADATA_TYPES)
-    return _empty(columns | _rescued(source))
-
-
-def _loaded(call: LoadCall) -> DataFrame:
-    from pyspark.sql import functions as F
-
-    from alur_nb.runtime.load import contract_for
-    from alur_nb.runtime.tables import METADATA_TYPES
-
-    columns = {name: column.ddl for name, column in contract_for(call).file_columns.items()} | dict(
-        METADATA_TYPES
-    )
-    frame = _empty(columns | _rescued(call.source)).drop(*call.exclude_metadata)
-    for name, value in (call.custom_metadata or {}).items():
-        frame = frame.withColumn(name, F.lit(value))
-    return frame
-
-
-def _rescued(source: FileSource) -> dict[str, str]:
-    from alur_nb.runtime.tables import RESCUED
-
-    return {RESCUED: "string"} if source.schema_mode == "rescue" else {}
-
-
-def _empty(columns: Mapping[str, str]) -> DataFrame:
-    from alur_nb.runtime.context import get_spark_session
-
-    # Not an RDD of nothing: counting this needs no Python worker.
-    casts = (f"CAST(NULL AS {kind}) AS `{name.replace('`', '``')}`" for name, kind in columns.items())
-    return get_spark_session().range(0).selectExpr(*casts)
-
-
-def _described(
-    pipeline: Pipeline, calls: list[LoadCall], columns: list[dict[str, str]] | None, reason: str | None
-) -> dict[str, Any]:
+def _described(pipeline: Pipeline, calls: list[LoadCall], called: Called) -> dict[str, Any]:
+    columns, reason, lineage = called
     declared = [_source(parameter, source) for parameter, source in pipeline.sources.items()]
     # A job may read what its checks look into, and runs after the job that writes it.
     declared += [_table_source("reference", None, table) for table in pipeline.referenced_tables]
@@ -273,6 +228,7 @@ def _described(
         "resource_profile": pipeline.resource_profile,
         "columns": columns,
         "not_traced": reason,
+        "lineage": lineage.to_dict(),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from alur_nb.runtime.header import listed
 from alur_nb.runtime.ingest import OpenBatch
 from alur_nb.runtime.ledger import Batch, Input, live
 from alur_nb.runtime.load import source_for
+from alur_nb.runtime.observing import Called, Watched
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSource
 from alur_nb.runtime.plan import SourcePlan, list_source, new_batches, plan_source
 from alur_nb.runtime.selection import Selection
@@ -59,6 +60,8 @@ class RunContext:
     selection: Selection
     owner: str
     """Who holds the leases."""
+    watched: Watched = field(default_factory=Watched)
+    """Who looks on."""
 
     def refuse_cancelled(self) -> None:
         """Raise RunCancelledError where the run was cancelled: Spark may have been between two jobs."""
@@ -129,12 +132,13 @@ def _new_upstream(run: RunContext, pipeline: Pipeline, replaced: Superseded) -> 
 def _called(
     run: RunContext, pipeline: Pipeline, batch: OpenBatch, frames: Mapping[str, DataFrame]
 ) -> DataFrame | None:
-    calls = 0
+    loads: dict[str, tuple[FileSource, DataFrame]] = {}
 
     def stage(call: LoadCall) -> DataFrame:
-        nonlocal calls
-        calls += 1
-        return _staged_call(run, pipeline, batch, call)
+        name = f"{LOADER} {len(loads) + 1}"
+        frame = _staged_call(run, pipeline, batch, call)
+        loads[name] = source_for(call), frame
+        return frame
 
     with loading_by(stage):
         result = pipeline.function(**frames)
@@ -143,16 +147,24 @@ def _called(
             f"Pipeline `{pipeline.name}` returned {type(result).__name__}, not a DataFrame.",
             fix="End the function with `return frame`.",
         )
+    run.watched.called(pipeline, lambda: _told(frames, loads, result))
     superseding = bool(batch.replaced.ids)
-    if calls == 0 and batch.batch is None and not (superseding and pipeline.sources):
+    if not loads and batch.batch is None and not (superseding and pipeline.sources):
         _plan_extract(run, pipeline, batch)
     if superseding:
         _refuse_missing(run, batch, supersede.taken(batch.inputs))
         batch.plan([])  # also where no input is left: then the batch takes rows away, and brings none
         return result
-    if batch.batch is None or (calls and not batch.stages):
+    if batch.batch is None or (loads and not batch.stages):
         return None
     return result
+
+
+def _told(
+    frames: Mapping[str, DataFrame], loads: Mapping[str, tuple[FileSource, DataFrame]], result: DataFrame
+) -> Called:
+    loaded = {name: frame for name, (_, frame) in loads.items()}
+    return Called({**frames, **loaded}, {name: source for name, (source, _) in loads.items()}, result)
 
 
 def _staged_call(run: RunContext, pipeline: Pipeline, batch: OpenBatch, call: LoadCall) -> DataFrame:

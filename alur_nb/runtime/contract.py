@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from alur_nb.runtime.errors import DeclarationError, suggest
+from alur_nb.runtime.freshness import allowed_age
 from alur_nb.runtime.types import Field, FrozenMap, LongField, StringField
 
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class Table:
     """Columns that no class declares: a batch added them, under schema_mode="evolve"."""
     is_contract: bool = False
     """Whether these are the columns of files alone, of a class that declares no table."""
+    freshness: str = ""
+    """How old the last committed batch may become, as `26 hours`; an empty text allows any age."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "columns", FrozenMap(self.columns))
@@ -201,6 +204,8 @@ def check_table(table: Table) -> None:
         _check_partition(table, partition)
     _check_partition_names(table)
     _check_primary_key(table)
+    if table.freshness:
+        allowed_age(table.freshness, f"{table.class_name}: freshness")
 
 
 def rejects_of(table: Table) -> Table:

@@ -26,6 +26,7 @@ from alur_nb.runtime.errors import (
 )
 from alur_nb.runtime.ingest import OpenBatch
 from alur_nb.runtime.ledger import Batch, Lease
+from alur_nb.runtime.openlineage import watched
 from alur_nb.runtime.owners import local_owner
 from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.project import Project
@@ -71,6 +72,7 @@ def run_pipelines(
         selection,
         owner or local_owner(),
     )
+    run = replace(run, watched=watched(workspace, run.run_id))
     done: dict[str, PipelineRun] = {}
     for name in project.order(names):
         pipeline = project.pipeline(name)
@@ -100,6 +102,7 @@ def _ended(one: PipelineRun) -> Event:
 def _run_timed(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     begin = time.monotonic()
     run.tell(Event(pipeline.name, "started"))
+    run.watched.started(pipeline)
     try:
         result = _run_one(run, pipeline)
     # A pipeline's function is the user's: whatever it raises is reported, and the other pipelines still run.
@@ -113,7 +116,7 @@ def _run_timed(run: RunContext, pipeline: Pipeline) -> PipelineRun:
             checks=error.checks if isinstance(error, CheckError) else (),
             error=None if cancelled else error,
         )
-    return replace(result, duration_seconds=time.monotonic() - begin)
+    return run.watched.ended(pipeline, replace(result, duration_seconds=time.monotonic() - begin))
 
 
 def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ ENCRYPTIONS = ("aws-managed", "customer-key")
 # The other defaults are for AWS: a landing bucket, workers, a region.
 _LOCAL_DEFAULTS = ("rejects_retention_days",)
 EXECUTION_CLASSES = ("STANDARD", "FLEX")
+_OPENLINEAGE = re.compile(r"file:.+|s3://[^/]+/.*|https?://[^/]+(/.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Environment:
     execution_class: str = "STANDARD"
     timeout_minutes: int = 60
     max_retries: int = 0
+    openlineage: str | None = None
+    """Where a run's OpenLineage events go: `file:PATH`, `s3://BUCKET/PREFIX/`, or a URL; None emits none."""
     encryption: str = "aws-managed"
     backend: Mapping[str, Any] = field(default_factory=dict)
     alarm_email: str | None = None
@@ -233,6 +237,13 @@ def _check_environment(name: str, values: Mapping[str, Any], path: Path) -> None
             raise SettingsError(
                 f"[env.{name}] {key} = {value!r} must be a {kinds[0].__name__}.", place=Place(file=str(path))
             )
+    place = values.get("openlineage")
+    if place is not None and not _OPENLINEAGE.match(place):
+        raise SettingsError(
+            f"[env.{name}] openlineage = {place!r} is no place for events.",
+            place=Place(file=str(path)),
+            fix='Use "file:events.jsonl", "s3://BUCKET/PREFIX/" or "https://HOST/api/v1/lineage".',
+        )
     choices = (
         ("glue_version", GLUE_VERSIONS),
         ("encryption", ENCRYPTIONS),

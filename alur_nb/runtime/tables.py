@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 INHERITED_META_KEYS = ("partition_by", "primary_key", "format", "sequence_by", "delete_when", "scd_type")
-META_KEYS = (*INHERITED_META_KEYS, "name", "description", "abstract")
+META_KEYS = (*INHERITED_META_KEYS, "name", "description", "freshness", "abstract")
 
 _LAYERS: Mapping[str, Layer] = {"BronzeTable": "bronze", "SilverTable": "silver", "GoldTable": "gold"}
 _LAYER_WORD = re.compile(r"(?:Bronze|Silver|Gold|Table)$")
@@ -207,6 +207,7 @@ def _declared(cls: TableType) -> Table | None:
         delete_when=_text(cls, meta, "delete_when"),
         scd_type=meta.get("scd_type", 1),
         module=cls.__module__,
+        freshness=_text(cls, meta, "freshness") or "",
     )
     check_table(table)
     check_write_mode(table)

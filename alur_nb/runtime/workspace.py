@@ -71,6 +71,7 @@ def open_job(argument: Mapping[str, Any]) -> Workspace:
         landing=deployment.landing,
         region=deployment.region,
         rejects_retention_days=int(argument.get("rejects_retention_days") or 0),
+        openlineage=argument.get("openlineage"),
     )
     settings = Settings(Path.cwd(), deployment.project, environments={name: environment})
     return Workspace(settings, environment, *open_parts(deployment))

@@ -51,9 +51,11 @@ if TYPE_CHECKING:
 
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.infer_facts import Inference
+    from alur_nb.authoring.lineage import LineageReport
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
     from alur_nb.authoring.rejects import RejectsReport
+    from alur_nb.authoring.report_facts import Status
     from alur_nb.ui.export_panel import ExportPanel
 
 log = logging.getLogger(__name__)
@@ -265,6 +267,18 @@ def _inference_card(value: Inference) -> Html:
     return inference_card(value)
 
 
+def _lineage_card(value: LineageReport) -> Html:
+    from alur_nb.ui.lineage_card import lineage_card
+
+    return lineage_card(value)
+
+
+def _status_card(value: Status) -> Html:
+    from alur_nb.ui.status_card import status_card
+
+    return status_card(value)
+
+
 Card = Callable[[Any], Html]
 
 CARDS: dict[type, Card] = {
@@ -282,6 +296,8 @@ CARDS: dict[type, Card] = {
 
 # Known by module and name: importing them here would load more than `%load_ext` may.
 LATE_CARDS: dict[tuple[str, str], Card] = {
+    ("alur_nb.authoring.lineage", "LineageReport"): _lineage_card,
+    ("alur_nb.authoring.report_facts", "Status"): _status_card,
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
@@ -302,6 +318,8 @@ TEXTS: dict[type, Callable[[Any], str]] = {
     Declaration: paged,
 }
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
+    ("alur_nb.authoring.lineage", "LineageReport"): paged,
+    ("alur_nb.authoring.report_facts", "Status"): paged,
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
     ("alur_nb.authoring.rejects", "RejectsReport"): paged,

@@ -41,17 +41,6 @@ def logs_command() -> Command:
     return command
 
 
-def status_command() -> Command:
-    """Return the options of `%alur_status`."""
-    command = Command(
-        "%alur_status",
-        "Shows a deployed environment: drift, last runs, next times, how fresh the tables are, the cost of 7 days.",
-        "%alur_status --env dev",
-    )
-    _add_env(command)
-    return command
-
-
 def env_command() -> Command:
     """Return the options of `%alur_env`."""
     command = Command(

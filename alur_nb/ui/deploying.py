@@ -13,7 +13,7 @@ from alur_nb.runtime.errors import DeployError, NotebookError, NotYetSupportedEr
 from alur_nb.runtime.settings import LOCAL, load_settings
 from alur_nb.ui.arguments import run_command
 from alur_nb.ui.cards import publish
-from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command, status_command
+from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command
 from alur_nb.ui.session import Session
 from alur_nb.ui.work import Task, in_background
 
@@ -195,15 +195,12 @@ def logs(session: Session, line: str, body: str | None) -> Logs:
     return in_background(session.shell, Task(f"log of {options.name} on {cloud.environment.name}", work))
 
 
-def status(session: Session, line: str, body: str | None) -> Status:
-    """Show the deployed side at a glance."""
+def status(session: Session, environment: str) -> Status:
+    """Show a deployed environment at a glance."""
     from alur_nb.authoring.bundle import FOLDER
-    from alur_nb.authoring.status import Status
     from alur_nb.authoring.status import status as look
 
-    if is_export_mode():
-        return Status()
-    cloud = _cloud(session, status_command().parse(line, session.names).env)
+    cloud = _cloud(session, environment)
     bundle = cloud.settings.root / FOLDER
     return in_background(
         session.shell,

@@ -8,15 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from alur_nb.authoring.dag_graph import whole
+from alur_nb.authoring.dag_picture import Graph
 from alur_nb.authoring.listing import source_text
 from alur_nb.runtime.errors import DeclarationError, SourceError, plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.globs import pattern_of
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import SETTINGS_FILE, load_settings
-from alur_nb.ui.dag_picture import Graph
 from alur_nb.ui.last_batches import FAILED, INTERRUPTED, NEVER_RUN, TableState, table_states
-from alur_nb.ui.lineage import whole
 from alur_nb.ui.memory import Memory
 from alur_nb.ui.plain import page
 

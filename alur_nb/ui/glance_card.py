@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from alur_nb.authoring.dag_graph import around
+from alur_nb.authoring.dag_picture import Graph, picture
+from alur_nb.authoring.lineage_found import NOT_LOOKED, found_lineage
+from alur_nb.authoring.lineage_text import pipeline_lines
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project, current_project
 from alur_nb.runtime.tables import Table
-from alur_nb.ui.dag_picture import Graph, picture
 from alur_nb.ui.glance import Glance, PipelineLine, state_texts, step_text
 from alur_nb.ui.html import Content, Html, card, code, items, joined, paragraph, strong, table
-from alur_nb.ui.lineage import around
 
 
 def glance_card(value: Glance) -> Html:
@@ -72,6 +74,10 @@ def around_table(value: Table, project: Project | None = None) -> Neighbours:
     writers = [one for one in known.values() if one.target.qualified_name == value.qualified_name]
     readers = [one for one in known.values() if value.qualified_name in one.upstream_tables]
     facts = _named(("written by", [one.name for one in writers]), ("read by", [one.name for one in readers]))
+    # A card calls no function of the user's: of Python it has what a preview or %alur_lineage has told.
+    known_of = [found_lineage(one, may_call=False) for one in writers]
+    lines = [line for one in known_of if one.reason != NOT_LOOKED for line in pipeline_lines(one)]
+    facts += (("made of", "; ".join(lines)),) if lines else ()
     return Neighbours(facts, around({}, [*writers, *readers]))
 
 

@@ -16,8 +16,9 @@ from alur_nb.ui.arguments import (
     run_command,
     sql_command,
 )
-from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command, status_command
+from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command
 from alur_nb.ui.plain import page
+from alur_nb.ui.watching import lineage_command, status_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ def working_commands() -> tuple[Command, ...]:
         history_command(),
         rejects_command(),
         sql_command(),
+        lineage_command(),
+        status_command(),
         check_command(),
         export_command(),
         deploy_command(),

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-
-from alur_nb.authoring.history import BatchLine, History
+from alur_nb.authoring.batch_bars import HEADERS, bars, batch_row
+from alur_nb.authoring.history import History
 from alur_nb.runtime.errors import plural
-from alur_nb.ui.html import Content, Html, card, paragraph, strong, table, tag
-
-_HEADERS = ("batch", "state", "rows", "rejected", "checks", "took", "when (UTC)", "pipeline", "what")
-_BAR, _SPACE, _HEIGHT, _FOOT = 18, 6, 72, 14
+from alur_nb.ui.html import Content, Html, card, paragraph, strong, table
 
 
 def history_card(value: History) -> Html:
@@ -25,69 +21,7 @@ def history_card(value: History) -> Html:
             continue
         parts += [
             bars(name, shown),
-            table(f"batches of {name}, the newest first", _HEADERS, map(_row, shown)),
+            table(f"batches of {name}, the newest first", HEADERS, map(batch_row, shown)),
         ]
         parts.append(paragraph(f"{len(lines) - len(shown):,} older") if len(lines) > len(shown) else None)
     return card(*parts)
-
-
-def _row(line: BatchLine) -> tuple[Content, ...]:
-    batch, counts, seconds = line.batch, line.batch.counts, line.duration_seconds
-    when = batch.times.get("planned", "")[:19].replace("T", " ")
-    took = f"{seconds:.1f} s" if seconds is not None else ""
-    return (
-        batch.id, line.state, counts.get("rows"), counts.get("rejected") or None, line.checks_text, took, when,
-        batch.pipeline, "; ".join(_what(line)),
-    )  # fmt: skip
-
-
-def _what(line: BatchLine) -> Iterator[str]:
-    """Yield what else the text says of a batch: its files, what was dropped, and the lines below it."""
-    counts = line.batch.counts
-    if counts.get("files"):
-        yield plural(counts["files"], "file")
-    if counts.get("dropped"):
-        yield f"{counts['dropped']:,} of them dropped"
-    if counts.get("skipped_files"):
-        yield f"{plural(counts['skipped_files'], 'file')} skipped"
-    yield from (text.strip() for text in line.below())
-
-
-def bars(table_name: str, lines: Sequence[BatchLine]) -> Html:
-    """Draw the rows of each batch, the oldest on the left; the table below has the same numbers."""
-    oldest_first = [(line, line.batch.counts.get("rows", 0)) for line in reversed(lines)]
-    most = max((rows for _, rows in oldest_first), default=0)
-    if not most:
-        return Html("")
-    drawn = [
-        _bar(number, line, rows, max(1, round(rows / most * _HEIGHT)) if rows else 0)
-        for number, (line, rows) in enumerate(oldest_first)
-    ]
-    width, height = len(drawn) * (_BAR + _SPACE) + _SPACE, _HEIGHT + _FOOT
-    ground = tag("path", d=f"M0 {_HEIGHT}.5H{width}")
-    attributes = {
-        "role": "img",
-        "viewBox": f"0 0 {width} {height}",
-        "width": str(width),
-        "height": str(height),
-        "fill": "none",
-        "stroke": "currentColor",
-    }
-    title = (
-        f"rows of each batch of {table_name}, the oldest first, at most {most:,}; the table has the numbers"
-    )
-    return tag("svg", tag("title", title), *drawn, ground, **attributes)
-
-
-def _bar(number: int, line: BatchLine, rows: int, height: int) -> Html:
-    """Draw a live batch filled, any other as an outline, with the last two digits of its number below."""
-    x = _SPACE + number * (_BAR + _SPACE)
-    box = {"x": str(x), "y": str(_HEIGHT - height), "width": str(_BAR), "height": str(height)}
-    fill = {"fill": "currentColor", "fill-opacity": "0.6"} if line.live else {}
-    where = {"x": str(x + _BAR // 2), "y": str(_HEIGHT + 11), "text-anchor": "middle", "font-size": "10"}
-    return tag(
-        "g",
-        tag("title", f"{line.batch.id}: {plural(rows, 'row')}, {line.state}"),
-        tag("rect", **box, **fill),
-        tag("text", line.batch.id.partition("-")[0][-2:], **where, fill="currentColor", stroke="none"),
-    )

@@ -26,8 +26,9 @@ from alur_nb.ui.arguments import (
     run_command,
     sql_command,
 )
-from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command, status_command
+from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command
 from alur_nb.ui.session import Session
+from alur_nb.ui.watching import lineage, lineage_command, status, status_command
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -62,11 +63,12 @@ def all_magics() -> tuple[Magic, ...]:
         Magic(history_command(), operating.history),
         Magic(rejects_command(), operating.rejects),
         Magic(sql_command(), operating.sql, "line_cell"),
+        Magic(lineage_command(), lineage),
+        Magic(status_command(), status),
         Magic(check_command(), operating.check),
         Magic(export_command(), operating.export),
         Magic(deploy_command(), deploying.deploy),
         Magic(logs_command(), deploying.logs),
-        Magic(status_command(), deploying.status),
         Magic(env_command(), deploying.env),
         Magic(alur_command(), operating.alur),
     )

@@ -27,7 +27,6 @@ from alur_nb.authoring.preview_facts import (
     Preview,
     ResultColumn,
     SourcePreview,
-    Step,
 )
 from alur_nb.authoring.preview_notes import size_text
 from alur_nb.authoring.preview_text import (
@@ -85,7 +84,7 @@ def _card(value: Preview, limits: Limits) -> Html:
         _columns(value, limits),
         _rejected(value, limits),
         _checks(value.checks, limits),
-        _lineage(value.lineage),
+        _lineage(value, limits),
     )
 
 
@@ -265,7 +264,8 @@ def _examples(one: CheckPreview, limits: Limits) -> Html | None:
     return details(caption, table(caption, list(map(value_text, headers)), rows), _more(more))
 
 
-def _lineage(steps: Sequence[Step]) -> Html | None:
+def _lineage(value: Preview, limits: Limits) -> Html | None:
+    steps = value.lineage
     if not steps:
         return None
     lines = [
@@ -276,4 +276,5 @@ def _lineage(steps: Sequence[Step]) -> Html | None:
         )
         for step in steps
     ]
-    return details("lineage", items(lines, ordered=True))
+    columns = _listed([joined(sentence(text, limits)) for text in value.columns_from], "column", limits)
+    return details("lineage", items(lines, ordered=True), columns)

@@ -59,6 +59,7 @@ def running(log: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{_start_server(gateway)}"
         finally:
             gateway.shutdown()
+            assert process.stdin is not None  # it was started with a pipe
             process.stdin.close()  # the gateway's own sign to end
             try:
                 process.wait(timeout=10)

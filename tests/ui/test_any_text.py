@@ -92,6 +92,8 @@ REPLACING = {
     "%alur_sql": {"-n", "--rows"},
     "%alur_history": {"NAME", "-n", "--last"},
     "%alur_rejects": {"NAME", "-n", "--rows", "--csv"},
+    "%alur_lineage": {"NAME"},
+    "%alur_status": {"--env"},
     "%alur_export": {"--env", "--out", "--notebook"},
 }
 """The options that replace `{name}`; in `%alur_table` and `%alur_pipeline` `--from` alone does, as a name in the code."""

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
+from alur_nb.authoring.dag_picture import Graph, Node
 from alur_nb.authoring.infer_facts import Inference
+from alur_nb.authoring.lineage import LineageReport
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
@@ -25,6 +27,7 @@ from alur_nb.authoring.preview_facts import (
     Step,
 )
 from alur_nb.authoring.query import QueryResult
+from alur_nb.authoring.report_facts import Status
 from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.problems import Problem
@@ -34,7 +37,6 @@ from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.tables import BaseTable
 from alur_nb.ui import html
 from alur_nb.ui.cards import CARDS, LATE_CARDS, to_html, to_text
-from alur_nb.ui.dag_picture import Graph, Node
 from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.glance import Glance, PipelineLine, TableLine
 from alur_nb.ui.help import help_page
@@ -305,7 +307,7 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel())
+    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel(), LineageReport(), Status())
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alur_nb.ui.dag_picture import MAX_STEPS, Edge, Graph, Node, kept_edges, layout, picture
+from alur_nb.authoring.dag_picture import MAX_STEPS, Edge, Graph, Node, kept_edges, layout, picture
 
 CHAIN = Graph(
     (

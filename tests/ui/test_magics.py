@@ -16,6 +16,7 @@ from alur_nb.authoring.environments import Environments
 from alur_nb.authoring.logs import Logs
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.query import QueryResult
+from alur_nb.authoring.report_facts import Status
 from alur_nb.runtime.errors import DeclarationError, NotebookError, SettingsError
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
@@ -228,7 +229,7 @@ def test_during_an_export_magics_that_act_do_nothing(shop: Notebook, monkeypatch
     assert shop.ok("%alur") == Glance()
     assert shop.ok("%alur_deploy") == DeployPlan()
     assert shop.ok("%alur_logs ingest_orders") == Logs()
-    assert shop.ok("%alur_status").pipelines == ()
+    assert shop.ok("%alur_status") == Status()
     assert shop.ok("%alur_env dev") == Environments()
     assert isinstance(shop.ok(ORDERS, "table"), Declaration)
     assert not Path(".alur").exists()

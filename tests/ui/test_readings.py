@@ -89,6 +89,8 @@ def values(notebook: Notebook, project: Project, workspace: Workspace, land: Lan
         "History": lambda: notebook.ok("%alur_history orders", "c"),
         "RejectsReport": lambda: REJECTS,
         "Help": help_page,
+        "LineageReport": lambda: notebook.ok("%alur_lineage orders.id --no-call", "l"),
+        "Status": lambda: notebook.ok("%alur_status", "s"),
         "Form": lambda: Form("table", "template", "%%alur_table orders\nid int", 'pip install "x>=8.1"'),
         "Preview": lambda: FULL,
         "Inference": lambda: notebook.ok("%alur_table seen --from 'orders/*.csv'", "d"),

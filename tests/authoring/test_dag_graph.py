@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from alur_nb import BronzeTable, IntegerField, expect, files, new, pipeline, references
+from alur_nb.authoring.dag_graph import MAX_NODES, around, whole
+from alur_nb.authoring.dag_picture import Graph, picture
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.tables import Table
-from alur_nb.ui.dag_picture import Graph, picture
-from alur_nb.ui.lineage import MAX_NODES, around, whole
 
 
 class OrdersBronze(BronzeTable):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from alur_nb.authoring.dag_picture import Graph, Kind, Node, kept_edges
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.sources import FileSource
-from alur_nb.ui.dag_picture import Graph, Kind, Node, kept_edges
 
 MAX_NODES = 60
 

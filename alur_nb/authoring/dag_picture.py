@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from alur_nb.ui.html import Html, tag
+from alur_nb.authoring.html import Html, tag
 
 Kind = Literal["files", "pipeline", "table"]
 Edge = tuple[int, int]
