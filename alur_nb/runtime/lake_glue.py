@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
+from alur_nb.runtime.iceberg import IcebergTable
+from alur_nb.runtime.iceberg_catalog import identifier
 from alur_nb.runtime.lake import Survey, aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.s3 import delete_objects, list_folders, list_objects, split_uri
@@ -40,7 +44,11 @@ class GlueLake:
 
     def prepare(self, table: Table) -> None:
         """Create or evolve the table and its rejects' table in the catalog, before anything is planned."""
-        for one in (table, rejects_of(table)):
+        if table.format == "iceberg":
+            from alur_nb.runtime.iceberg_spark import prepare_table
+
+            prepare_table(get_spark_session(), self.iceberg_name(table.qualified_name), table)
+        for one in (table, rejects_of(table))[table.format == "iceberg" :]:
             place = self._place(one.qualified_name)
             self._catalog.ensure_table(place.database, one, self.table_uri(one.qualified_name))
 
@@ -76,6 +84,24 @@ class GlueLake:
         names = [name for kind in (table, table + REJECTS_SUFFIX) for name in self._folders(kind)]
         return frozenset(name.removeprefix(_BATCH)[:BATCH_ID_WIDTH] for name in names)
 
+    def iceberg(self, batch: Batch) -> IcebergTable | None:
+        """Return the table in the Glue catalog, which itself refuses the slower of two commits."""
+        if batch.publication.format != "iceberg":
+            return None
+        from alur_nb.runtime.iceberg_spark import SparkIcebergTable  # pyspark takes its time to import
+
+        return SparkIcebergTable(
+            get_spark_session(),
+            batch.table,
+            self.iceberg_name(batch.table),
+            lambda sealed: self.stage_uri(sealed.data_prefix or ""),
+            nullcontext,
+        )
+
+    def iceberg_name(self, table: str) -> str:
+        """Name it in the catalog `alur`, by the layer's database."""
+        return identifier(self._place(table).database, _name(table))
+
     def publish(self, batch: Batch) -> None:
         """Name the sealed prefixes in the catalog, rows and rejects in either order."""
         for table, locations in self._partitions(batch).items():
@@ -84,9 +110,10 @@ class GlueLake:
 
     def discard(self, batch: Batch) -> None:
         """Delete everything under the batch's id that it has not sealed."""
-        sealed = tuple(
-            f"{self.stage_uri(prefix)}/" for prefix in (batch.data_prefix, batch.rejects_prefix) if prefix
-        )
+        prefixes = [batch.rejects_prefix]
+        if batch.publication.format == "parquet":  # an Iceberg table has files of its own
+            prefixes.append(batch.data_prefix)
+        sealed = tuple(f"{self.stage_uri(prefix)}/" for prefix in prefixes if prefix)
         self._delete(batch, keep=sealed)
 
     def forget_aborted(self, table: str) -> None:
@@ -168,7 +195,7 @@ class GlueLake:
     def _partitions(self, batch: Batch) -> dict[str, dict[Values, str]]:
         """Return by table which partitions a sealed batch is, and where each lies."""
         found: dict[str, dict[Values, str]] = {}
-        if batch.data_prefix is not None:
+        if batch.data_prefix is not None and batch.publication.format == "parquet":
             base = self.stage_uri(batch.data_prefix)
             folders = sorted({name.rpartition("/")[0] for name in batch.files} or {""})
             found[batch.table] = {
