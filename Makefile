@@ -35,7 +35,7 @@ help:
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
 	@echo 'make test-kernels the tests in a kernel on other versions of ipykernel than the locked one'
 	@echo 'make test-crash  every crash schedule of the simulator, and kill -9 before and after every step on real Spark'
-	@echo 'make servers bring DynamoDB Local and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
+	@echo 'make servers bring DynamoDB Local, Iceberg and what Spark needs for s3:// into .tools/, for the tests (needs Maven, once)'
 	@echo 'make axe     bring axe-core into .tools/, for the tests in the browser (needs npm, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
 	@echo 'make bench   the benchmarks: ingestion and small files against bare Spark, a million files, how fast the notebook answers'

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from alur_nb.runtime.aws import client
+from alur_nb.runtime.iceberg_catalog import is_available
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.workspace import Workspace, open_workspace
+from tests.integration.iceberg import FOLDER, INSTALL, jar, lay_into_cache
 from tests.integration.ledgers import dynamo_ledger, dynamodb, dynamodb_endpoint, ledger_table
 
 # Fixtures that are written elsewhere.
@@ -25,10 +27,12 @@ if TYPE_CHECKING:
 from tests.integration.moto import moto
 from tests.integration.s3a import open_s3, put_on_class_path
 from tests.integration.seaweedfs import S3Server, seaweedfs
+from tests.require import require_path
 
 put_on_class_path()
 # Kernels that load the extension make an archive of Spark's classes: one for all tests, and none in the user's home.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / "build" / "cache")
+lay_into_cache()
 
 Land = Callable[..., Path]
 BROWSER_TESTS = Path(__file__).resolve().parent / "browser"
@@ -43,6 +47,14 @@ def spark() -> SparkSession:
     # Glue 6.0's sessions are so by default, whatever a job asks for: `make test-spark4` reads under it.
     session.conf.set("spark.sql.ansi.enabled", os.environ.get("ALUR_ANSI", "false"))
     return session
+
+
+@pytest.fixture(scope="session")
+def iceberg(spark: SparkSession) -> SparkSession:
+    """The session of all tests, with Iceberg; a project's own catalog is opened by `open_catalog`."""
+    require_path(FOLDER / jar().name, INSTALL)
+    assert is_available(spark)
+    return spark
 
 
 @pytest.fixture

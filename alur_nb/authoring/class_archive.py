@@ -24,6 +24,7 @@ from pathlib import Path
 
 from alur_nb.runtime.context import JavaHome
 from alur_nb.runtime.settings import DRIVER_MEMORY
+from alur_nb.runtime.user_cache import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,14 +43,6 @@ _VARIABLES = (
     "YARN_CONF_DIR",
     "PYSPARK_SUBMIT_ARGS",
 )
-
-
-def cache_folder() -> Path:
-    """Return the user's own cache folder of alur-nb; it need not be there."""
-    if named := os.environ.get("XDG_CACHE_HOME"):
-        return Path(named) / "alur-nb"
-    home = Path(os.environ.get("HOME") or "~").expanduser()
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "alur-nb"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +118,8 @@ def archive_for(java: JavaHome, spark_home: Path) -> Archive:
     facts += [_stamp(java.path / name) for name in parts]
     jars = sorted((spark_home / "jars").glob("*.jar"))
     facts += [(jar.name, _stamp(jar)) for jar in jars]
+    added = os.environ.get("SPARK_DIST_CLASSPATH", "").split(os.pathsep)
+    facts += [(name, _stamp(Path(name))) for name in added if name]
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
     spark = next(
         (one for jar in jars if (one := _version(r"spark-core_[\d.]+-(.+)\.jar", jar.name))), "unknown"

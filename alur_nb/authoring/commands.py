@@ -29,6 +29,7 @@ def table_command() -> Command:
         help="columns or day(c), month(c), year(c), hour(c), bucket(16, c)",
     )
     command.add("--format", type=one_of("parquet", "iceberg"), help="default: by layer")
+    _add_merge_options(command)
     command.add("--description", metavar="TEXT", help="what the table holds")
     command.add(
         "--from",
@@ -48,6 +49,27 @@ def table_command() -> Command:
     )
     command.add("--new", action="store_true", help="a line: the form that writes the cell")
     return command
+
+
+def _add_merge_options(command: Command) -> None:
+    """Add what a silver table with a key says of its merge."""
+    command.add(
+        "--sequence-by",
+        metavar="COLUMN",
+        takes="columns",
+        help="silver with a key: by this column the last of a key's rows is told",
+    )
+    command.add(
+        "--delete-when",
+        metavar="SQL",
+        takes="condition",
+        help="silver with a key: rows for which this holds delete their key's row",
+    )
+    command.add(
+        "--scd-type",
+        type=one_of("1", "2"),
+        help="silver with a key: keep the last version of a row (1, default), or every version (2)",
+    )
 
 
 def pipeline_command() -> Command:

@@ -79,6 +79,7 @@ def _tables(pipeline: Pipeline) -> Iterator[Table]:
 
 def _table_texts(table: Table) -> Iterator[str]:
     yield f"{table.primary_key} {list(map(str, table.partition_by))} {table.format} {table.write_mode}"
+    yield f"{table.sequence_by} {table.delete_when}"
     for name, field in table.columns.items():
         yield f"{name} {field.ddl} {field.nullable} {field.source} {getattr(field, 'format', None)}"
 

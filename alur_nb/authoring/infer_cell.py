@@ -65,6 +65,9 @@ def _class(request: Request, fields: Mapping[str, Call], comments: Mapping[str, 
         primary_key=request.primary_key,
         partition_by=request.partition_by,
         format=request.format,
+        sequence_by=request.sequence_by,
+        delete_when=request.delete_when,
+        scd_type=request.scd_type,
         description=request.description,
         class_name=request.class_name,
     )
@@ -174,6 +177,9 @@ def _line(request: Request) -> str:
         ("--primary-key", request.primary_key),
         ("--partition-by", request.partition_by),
         ("--format", request.format),
+        ("--sequence-by", request.sequence_by),
+        ("--delete-when", request.delete_when),
+        ("--scd-type", request.scd_type),
         ("--description", request.description),
     ):
         words += [flag, shlex.quote(value)] if value else []

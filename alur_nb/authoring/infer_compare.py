@@ -31,7 +31,13 @@ def beside_table(found: Inference, request: Request, table: Table) -> Inference:
     merged = _merged(found.columns, table)
     bare = tuple(replace(column, doubts=()) for column in merged)
     # A table's own key may stand on a column that the files no longer have.
-    before = _as_declared(replace(request, primary_key=None, partition_by=None), table, declared)
+    before = _as_declared(
+        replace(
+            request, primary_key=None, partition_by=None, sequence_by=None, delete_when=None, scd_type=None
+        ),
+        table,
+        declared,
+    )
     after = _as_declared(request, table, merged)
     is_class = any(
         write_cell(asked, given) == write_cell(asked, given, python=True)
@@ -65,12 +71,17 @@ def _as_declared(request: Request, table: Table, columns: Sequence[ColumnEvidenc
     partitions = (
         ", ".join(str(partition).replace('"', "") for partition in table.partition_by) if is_there else ""
     )
+    # What a table says of its merge hangs on its key.
+    joins = bool(key) and (table.sequence_by is None or table.sequence_by in names)
     usual = "parquet" if table.layer == "bronze" else "iceberg"
     return replace(
         request,
         primary_key=request.primary_key or key or None,
         partition_by=request.partition_by or partitions or None,
         format=request.format or (table.format if table.format != usual else None),
+        sequence_by=request.sequence_by or (table.sequence_by if joins else None),
+        delete_when=request.delete_when or (table.delete_when if joins else None),
+        scd_type=request.scd_type or ("2" if joins and table.scd_type == 2 else None),
         description=request.description or table.description or None,
         class_name="" if table.class_name == class_name_for(table.name, table.layer) else table.class_name,
     )

@@ -25,6 +25,9 @@ class Request:
     format: str | None = None
     """Of the table; that of the files is told by their names."""
     description: str | None = None
+    sequence_by: str | None = None
+    delete_when: str | None = None
+    scd_type: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Spark's CSV options."""
     typed: str = ""

@@ -18,6 +18,7 @@ from alur_nb.authoring.class_archive import Archive
 from alur_nb.runtime.context import JavaHome, get_spark_session, launch_by
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.settings import Settings
+from alur_nb.runtime.user_cache import cache_folder
 
 log = logging.getLogger(__name__)
 
@@ -132,13 +133,13 @@ def _is_taken(archive: Archive, java: JavaHome) -> bool:
 
 def _usual_seconds() -> float | None:
     try:
-        return float((class_archive.cache_folder() / "start-seconds").read_text(encoding="utf-8"))
+        return float((cache_folder() / "start-seconds").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
 
 
 def _remember_seconds(seconds: float) -> None:
-    folder = class_archive.cache_folder()
+    folder = cache_folder()
     with contextlib.suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "start-seconds").write_text(f"{seconds:.1f}\n", encoding="utf-8")

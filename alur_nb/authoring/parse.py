@@ -17,6 +17,7 @@ from alur_nb.authoring.parse_columns import (
     PACKAGE,
     Column,
     key_columns,
+    known_column,
     parse_columns,
     partition_expressions,
 )
@@ -88,6 +89,9 @@ def table_cell_to_python(
     primary_key: str | None = None,
     partition_by: str | None = None,
     format: str | None = None,
+    sequence_by: str | None = None,
+    delete_when: str | None = None,
+    scd_type: str | None = None,
     description: str | None = None,
 ) -> str:
     """Write a column body as a table class with `Meta.name`: `orders` in bronze becomes `OrdersBronze`.
@@ -102,6 +106,9 @@ def table_cell_to_python(
         primary_key=primary_key,
         partition_by=partition_by,
         format=format,
+        sequence_by=sequence_by,
+        delete_when=delete_when,
+        scd_type=scd_type,
         description=description,
     )
 
@@ -114,6 +121,9 @@ def table_class_to_python(
     primary_key: str | None = None,
     partition_by: str | None = None,
     format: str | None = None,
+    sequence_by: str | None = None,
+    delete_when: str | None = None,
+    scd_type: str | None = None,
     description: str | None = None,
     class_name: str = "",
 ) -> str:
@@ -133,6 +143,7 @@ def table_class_to_python(
         meta["description"] = description
     lines += [_assignment(column.name, column.field, 1) for column in columns.values()]
     meta |= _meta(columns, primary_key, partition_by, format)
+    meta |= _merge_meta(columns, sequence_by, delete_when, scd_type)
     lines += ["", "    class Meta:", *(_assignment(key, value, 2) for key, value in meta.items())]
     return "\n".join(lines) + "\n"
 
@@ -152,6 +163,19 @@ def _meta(
         meta["partition_by"] = partition_expressions(partition_by, columns)
     if format:
         meta["format"] = format
+    return meta
+
+
+def _merge_meta(
+    columns: Mapping[str, Column], sequence_by: str | None, delete_when: str | None, scd_type: str | None
+) -> dict[str, Expression]:
+    meta: dict[str, Expression] = {}
+    if sequence_by:
+        meta["sequence_by"] = known_column(sequence_by.strip(), columns, "--sequence-by")
+    if delete_when:
+        meta["delete_when"] = delete_when
+    if scd_type:
+        meta["scd_type"] = int(scd_type)
     return meta
 
 

@@ -289,7 +289,7 @@ def partition_expressions(text: str, columns: Mapping[str, Column]) -> list[Expr
 def _partition(part: str, columns: Mapping[str, Column]) -> Expression:
     transform, bracket, rest = part.partition("(")
     if not bracket:
-        _known_column(part, columns, "--partition-by")
+        known_column(part, columns, "--partition-by")
         return part
     arguments = [item.strip() for item in rest.removesuffix(")").split(",")]
     transform = transform.strip().lower()
@@ -304,7 +304,7 @@ def _partition(part: str, columns: Mapping[str, Column]) -> Expression:
             place=Place(line=1),
             fix="Write a column, or year(c), month(c), day(c), hour(c), bucket(16, c).",
         )
-    _known_column(arguments[-1], columns, "--partition-by")
+    known_column(arguments[-1], columns, "--partition-by")
     return Call(f"{PACKAGE}.{transform}", [*numbers, arguments[-1]])
 
 
@@ -315,17 +315,19 @@ def key_columns(text: str, columns: Mapping[str, Column]) -> list[Expression]:
     """
     names = [name.strip() for name in text.split(",") if name.strip()]
     for name in names:
-        _known_column(name, columns, "--primary-key")
+        known_column(name, columns, "--primary-key")
     return list(names)
 
 
-def _known_column(name: str, columns: Mapping[str, Column], option: str) -> None:
+def known_column(name: str, columns: Mapping[str, Column], option: str) -> str:
+    """Return a column's name; raises NotebookError where the body does not declare it."""
     if name not in columns:
         raise NotebookError(
             f"{option}: the body declares no column `{name}`{suggest(name, columns)}.",
             place=Place(line=1),
             fix=f"Declared: {', '.join(columns)}.",
         )
+    return name
 
 
 def _split_outside_brackets(text: str) -> list[str]:

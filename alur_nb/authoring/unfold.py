@@ -69,6 +69,9 @@ def _unfold_table(options: argparse.Namespace, body: str) -> str:
         primary_key=options.primary_key,
         partition_by=options.partition_by,
         format=options.format,
+        sequence_by=options.sequence_by,
+        delete_when=options.delete_when,
+        scd_type=options.scd_type,
         description=options.description,
     )
 

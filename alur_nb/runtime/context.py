@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from alur_nb.runtime import iceberg_jar
 from alur_nb.runtime.errors import SettingsError
+from alur_nb.runtime.iceberg_catalog import catalog_conf, warehouse_conf
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.settings import DRIVER_MEMORY, LOCAL, Environment, Settings, load_settings, session_conf
 from alur_nb.runtime.tables import Table
@@ -136,15 +138,58 @@ def _start_session(settings: Settings) -> SparkSession:
     os.environ["JAVA_HOME"] = str(java.path)
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.master("local[*]").appName("alur-nb")
-    for key, value in session_conf(settings.environment(LOCAL)).items():
+    jar = cached_jar()
+    for key, value in _local_conf(settings, has_iceberg=jar is not None).items():
         builder = builder.config(key, value)
-    with _launch(settings, java) as options:
+    with _on_class_path(jar), _launch(settings, java) as options:
         options = (f"-Dlog4j2.configurationFile={_logging()}", *options)
         builder = builder.config("spark.driver.extraJavaOptions", " ".join(map(_quoted, options)))
         try:
             return builder.getOrCreate()
         except (PySparkRuntimeError, Py4JError, OSError) as error:
             raise _not_started(error, java) from error
+
+
+def cached_jar() -> Path | None:
+    """Return Iceberg's jar where the cache has the one for this Spark; a defect in it is told, and keeps it out."""
+    from pyspark.find_spark_home import _find_spark_home
+
+    try:
+        found = iceberg_jar.look(iceberg_jar.jar_for(Path(_find_spark_home())))
+    except SettingsError as error:
+        log.info("Spark starts without Iceberg: %s", error)
+        return None
+    if found.problem:
+        log.warning("Spark starts without Iceberg: %s Next: %s", found.problem, iceberg_jar.SETUP)
+    return found.path
+
+
+def _local_conf(settings: Settings, *, has_iceberg: bool) -> dict[str, str]:
+    """Return what a local session starts with; without the jar the catalog's classes could not be found."""
+    conf = session_conf(settings.environment(LOCAL))
+    if has_iceberg:
+        return conf | warehouse_conf(settings.warehouse)
+    return {key: value for key, value in conf.items() if key not in catalog_conf(is_local=True)}
+
+
+@contextlib.contextmanager
+def _on_class_path(jar: Path | None) -> Iterator[None]:
+    """Let the Java that starts inside the block have the jar, after Spark's own and what the user has put there.
+
+    `spark.driver.extraClassPath` would be lost to a `--driver-class-path` in PYSPARK_SUBMIT_ARGS, and the loader of
+    `spark.jars` takes no classes from an archive; SPARK_DIST_CLASSPATH is added to (Spark, "Hadoop Free Build").
+    """
+    name = "SPARK_DIST_CLASSPATH"
+    before = os.environ.get(name)
+    if jar is not None:
+        os.environ[name] = os.pathsep.join(filter(None, (before, str(jar))))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = before
 
 
 def _quoted(option: str) -> str:

@@ -71,6 +71,7 @@ def table_card(value: Table) -> Html:
         ("primary key", ", ".join(value.primary_key)),
         ("partitioned by", ", ".join(map(str, value.partition_by))),
         ("format", value.format),
+        *write_facts(value),
         *near.facts,
     )
     return card(
@@ -86,13 +87,24 @@ def table_card(value: Table) -> Html:
     )
 
 
+def write_facts(value: Table) -> tuple[tuple[str, str], ...]:
+    """Return what a table says of its merge, empty where it says nothing."""
+    return (
+        ("last version by", value.sequence_by or ""),
+        ("deletes when", value.delete_when or ""),
+        ("history", "every version (scd_type 2)" if value.write_mode == "history" else ""),
+    )
+
+
 def table_plain(value: Table) -> str:
     """Return a table as text: the facts of its card."""
     lines = [table_text(value)]
     lines += [f"  {value.description}"] if value.description else []
     lines += [f"  primary key: {', '.join(value.primary_key)}"] if value.primary_key else []
     lines += [f"  partitioned by: {', '.join(map(str, value.partition_by))}"] if value.partition_by else []
-    lines += [f"  format: {value.format}", *around_table(value).lines]
+    lines += [f"  format: {value.format}"]
+    lines += [f"  {name}: {said}" for name, said in write_facts(value) if said]
+    lines += [*around_table(value).lines]
     width = max(map(len, value.columns), default=0)
     for name, field in value.columns.items():
         note = f"{field.ddl}{'' if field.nullable else ' not null'}"

@@ -62,6 +62,9 @@ def request_of(options: argparse.Namespace, names: Mapping[str, object]) -> Requ
         options.partition_by,
         options.format,
         options.description,
+        options.sequence_by,
+        options.delete_when,
+        options.scd_type,
         dict(options.option),
         typed,
     )

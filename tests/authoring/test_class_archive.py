@@ -12,9 +12,10 @@ import pytest
 from pyspark import SparkContext
 
 from alur_nb.authoring import archive_making, class_archive, local_spark
-from alur_nb.authoring.class_archive import Archive, archive_for, cache_folder
+from alur_nb.authoring.class_archive import Archive, archive_for
 from alur_nb.runtime.context import JavaHome
 from alur_nb.runtime.settings import Settings
+from alur_nb.runtime.user_cache import cache_folder
 
 ROOT = Path(__file__).parents[2]
 

@@ -5,9 +5,9 @@ Each is fetched once; a test whose server is missing is skipped with this comman
 
 from __future__ import annotations
 
-from tests.integration import dynamodb_local
+from tests.integration import dynamodb_local, iceberg
 
-FETCHES = (dynamodb_local.fetch,)
+FETCHES = (dynamodb_local.fetch, iceberg.fetch_jar)
 
 
 def main() -> None:

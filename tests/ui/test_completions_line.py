@@ -58,6 +58,8 @@ LINE = [
     ("%%alur_table x --layer=|", "", ["bronze", "silver", "gold"]),
     ("%%alur_table x --format |", "", ["parquet", "iceberg"]),
     ("%%alur_table x --primary-key |\nid int,\nat date", "", ["id", "at"]),
+    ("%%alur_table x --sequence-by |\nid int,\nat date", "", ["id", "at"]),
+    ("%%alur_table x --scd-type |\nid int", "", ["1", "2"]),
     ("%%alur_table x --primary-key 'id, |'\nid int,\nat date", "", ["at"]),
     ("%%alur_table x --primary-key |\nid int\nnote array<struct<a:int,b:int>>, at", "", ["id", "note"]),
     ("%%alur_table customers --primary-key |", "", ["id", "name"]),
