@@ -8,10 +8,10 @@ from functools import reduce
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
+from alur_nb.runtime.iceberg_schema import BATCH_ID
 from alur_nb.runtime.lake import quoted
 
 _TIME, _RANK, _OLD_END, _IS_OLD = "alur_time", "alur_rank", "alur_old_end", "alur_is_old"
-BATCH_ID = "batch_id"
 
 
 def changed_versions(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,12 +17,11 @@ from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.iceberg import MovedError
 from alur_nb.runtime.iceberg_history import changed_versions
+from alur_nb.runtime.iceberg_schema import BATCH_ID
+from alur_nb.runtime.iceberg_tables import java_table
 from alur_nb.runtime.lake import quoted, storage_errors
 from alur_nb.runtime.ledger import Batch
-from alur_nb.runtime.tables import METADATA, METADATA_TYPES, Table
-from alur_nb.runtime.write_modes import history_columns
 
-BATCH_ID = "batch_id"
 _DELETED = "alur_deleted"
 _BRANCH = "alur_"
 # What Iceberg says where a commit was made for a snapshot that others have moved on from, and where it does not know
@@ -139,11 +138,8 @@ class SparkIcebergTable:
                 return
 
     def _table(self) -> Any:
-        jvm: Any = self.spark._jvm
         with storage_errors(self.identifier):
-            return jvm.org.apache.iceberg.spark.Spark3Util.loadIcebergTable(
-                self.spark._jsparkSession, self.identifier
-            )
+            return java_table(self.spark, self.identifier)
 
     def _rows(self, batch: Batch) -> DataFrame | None:
         """Return the sealed rows with the table's columns; None where there are none."""
@@ -277,14 +273,9 @@ def _said(error: Exception) -> str:
     return "\n".join(lines) or str(error)
 
 
-def prepare_table(spark: SparkSession, identifier: str, table: Table) -> None:
-    """Create the table from its contract where it is not there, and add the columns that it lacks."""
-    wanted = {name: column.ddl for name, column in table.columns.items()}
-    wanted |= {name: METADATA_TYPES[name] for name in METADATA if name not in wanted}
-    wanted |= {**history_columns(table), BATCH_ID: "string"}
-    if not spark.catalog.tableExists(identifier):
-        columns = ", ".join(f"{quoted(name)} {ddl}" for name, ddl in wanted.items())
-        spark.sql(
-            f"CREATE TABLE {identifier} ({columns}) USING iceberg "
-            "TBLPROPERTIES ('format-version'='2', 'write.metadata.metrics.column.batch_id'='full')"
-        )
+def add_columns(spark: SparkSession, identifier: str, added: Mapping[str, str]) -> None:
+    """Add the columns that the table lacks, name -> type; their older rows are null."""
+    known = spark.table(identifier).columns
+    missing = [f"{quoted(name)} {ddl}" for name, ddl in added.items() if name not in known]
+    if missing:
+        spark.sql(f"ALTER TABLE {identifier} ADD COLUMNS ({', '.join(missing)})")

@@ -17,7 +17,7 @@ from alur_nb.runtime.engine import Engine, SourceRead, Stage, StagedResult
 from alur_nb.runtime.errors import AlurError, AuditError, CheckError, SourceError, StorageError
 from alur_nb.runtime.examples import MAX_EXAMPLES, for_ledger
 from alur_nb.runtime.key_rules import bind_references
-from alur_nb.runtime.lake import data_prefix, rejects_prefix
+from alur_nb.runtime.lake import added_by, data_prefix, refuse_other_format, rejects_prefix
 from alur_nb.runtime.ledger import Batch, Input, Lease, State, live
 from alur_nb.runtime.plan import SourcePlan
 from alur_nb.runtime.quality import CheckResult, Expectation, Severity
@@ -101,7 +101,9 @@ class OpenBatch:
         if self.target.format != "iceberg":
             return
         lake, table = self.workspace.lake, self.target.qualified_name
-        lake.prepare(self.target)
+        batches = live(self.workspace.ledger.batches(table))
+        refuse_other_format(self.target, batches)
+        self.warnings += lake.prepare(self.target, added_by(self.target, batches))
         how = publication_of(self.target)
         probe = Batch(
             table, self.id, State.PLANNED, self.lease.epoch, self.pipeline, self.run_id, publication=how

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,8 +41,11 @@ class Survey:
 class Lake(Protocol):
     """What staging, publishing and reading need of the place where tables lie."""
 
-    def prepare(self, table: Table) -> None:
-        """Make the table known to whoever reads it, and evolve it; ContractError where its rows cannot follow."""
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
+        """Make the table known to whoever reads it, and evolve it; ContractError where its rows cannot follow.
+
+        `added` are columns that batches have brought beyond it. Returns what was changed, in words.
+        """
 
     def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
         """Make columns known that a batch brings beyond the table's contract, before the batch is sealed."""

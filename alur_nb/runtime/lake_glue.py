@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +14,7 @@ from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
 from alur_nb.runtime.iceberg import IcebergTable
 from alur_nb.runtime.iceberg_catalog import identifier
+from alur_nb.runtime.iceberg_tables import ensure
 from alur_nb.runtime.lake import Survey, aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.s3 import delete_objects, list_folders, list_objects, split_uri
@@ -42,18 +43,26 @@ class GlueLake:
         self._s3 = s3
         self._catalog = catalog
 
-    def prepare(self, table: Table) -> None:
-        """Create or evolve the table and its rejects' table in the catalog, before anything is planned."""
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
+        """Create or evolve the table and its rejects' table in the catalog, before anything is staged."""
+        done: tuple[str, ...] = ()
+        parquet = [table, rejects_of(table)]
         if table.format == "iceberg":
-            from alur_nb.runtime.iceberg_spark import prepare_table
-
-            prepare_table(get_spark_session(), self.iceberg_name(table.qualified_name), table)
-        for one in (table, rejects_of(table))[table.format == "iceberg" :]:
+            name, uri = self.iceberg_name(table.qualified_name), self.table_uri(table.qualified_name)
+            done = ensure(get_spark_session(), table, name, location=uri.rstrip("/"), added=added)
+            parquet.remove(table)
+        for one in parquet:
             place = self._place(one.qualified_name)
             self._catalog.ensure_table(place.database, one, self.table_uri(one.qualified_name))
+        return done
 
     def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
         """Add them to the catalog's table; new partitions describe their files by it, old ones lack the columns."""
+        if table.format == "iceberg":
+            from alur_nb.runtime.iceberg_spark import add_columns  # pyspark takes its time to import
+
+            add_columns(get_spark_session(), self.iceberg_name(table.qualified_name), added)
+            return
         place = self._place(table.qualified_name)
         self._catalog.add_columns(place.database, table, added)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.iceberg import IcebergTable
 from alur_nb.runtime.iceberg_catalog import identifier, open_catalog
+from alur_nb.runtime.iceberg_tables import ensure
 from alur_nb.runtime.lake import Survey, aborted_prefix, storage_errors
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
@@ -30,13 +31,20 @@ class LocalLake:
         self.warehouse = root / "warehouse"
         self.staging = root / "staging"
 
-    def prepare(self, table: Table) -> None:
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
         """Create or evolve an Iceberg table; Parquet is its folders, and old files lack new columns, read as null."""
+        if table.format != "iceberg":
+            return ()
+        with self._locked(table.qualified_name):
+            return ensure(self._session(), table, self._identifier(table.qualified_name), added=added)
+
+    def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
+        """Add them to an Iceberg table; of Parquet the ledger's word is enough for our readers."""
         if table.format == "iceberg":
-            from alur_nb.runtime.iceberg_spark import prepare_table
+            from alur_nb.runtime.iceberg_spark import add_columns  # pyspark takes its time to import
 
             with self._locked(table.qualified_name):
-                prepare_table(self._session(), self._identifier(table.qualified_name), table)
+                add_columns(self._session(), self._identifier(table.qualified_name), added)
 
     def iceberg(self, batch: Batch) -> IcebergTable | None:
         """Return the table in the hadoop catalog whose warehouse is this lake's."""
@@ -56,9 +64,6 @@ class LocalLake:
         """Name it in the catalog `alur`, which is opened on this warehouse first."""
         self._session()
         return self._identifier(table)
-
-    def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
-        """Nothing: the ledger's word is enough for our readers."""
 
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,9 @@ class MemoryIcebergLake(LocalLake):
         self.tables: dict[str, MemoryTable] = {}
         self._store = store
 
-    def prepare(self, table: Table) -> None:
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
         self.table(table.qualified_name)
+        return ()
 
     def table(self, name: str) -> MemoryTable:
         return self.tables.setdefault(name, MemoryTable(self._read_sealed))

@@ -90,13 +90,13 @@ class Bench:
 
 
 @pytest.fixture
-def bench(spark: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+def bench(iceberg: SparkSession, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
     """A fresh table; the test's `how` parameter says how batches join it."""
-    open_catalog(spark, tmp_path / "warehouse")
-    made = Bench(spark, tmp_path / "staging", request.param, {})
-    spark.sql(
+    open_catalog(iceberg, tmp_path / "warehouse")
+    made = Bench(iceberg, tmp_path / "staging", request.param, {})
+    iceberg.sql(
         f"CREATE TABLE {made.identifier} ({COLUMNS}, batch_id string) USING iceberg PARTITIONED BY (place) "
         "TBLPROPERTIES ('format-version'='2', 'write.metadata.metrics.column.batch_id'='full')"
     )
     yield made
-    spark.sql(f"DROP TABLE {made.identifier}")
+    iceberg.sql(f"DROP TABLE {made.identifier}")
