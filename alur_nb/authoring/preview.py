@@ -57,7 +57,7 @@ def preview(
     """Show what a run of the pipeline would do, from samples of its sources and of its upstream pipelines' files.
 
     Bad files, rejected rows, failing checks and wrong columns are in the preview. Raises DeclarationError for an
-    unknown name or a cycle, NotYetSupportedError for a silver or gold target, SourceError, LedgerError, StorageError
+    unknown name or a cycle, SourceError, LedgerError, StorageError
     where there is no room for the samples, and what the pipeline's own function raises.
     """
     for option, value, least in (("rows", rows, 0), ("sample_rows", sample_rows, 1), ("files", files, 1)):

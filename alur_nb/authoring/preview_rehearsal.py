@@ -26,7 +26,6 @@ from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline, TableSour
 from alur_nb.runtime.plan import SourcePlan, new_batches
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.result import conform
-from alur_nb.runtime.runner import refuse_later
 from alur_nb.runtime.selection import ALL_NEW
 from alur_nb.runtime.tables import Table
 
@@ -48,10 +47,8 @@ class Rehearsal:
     def rehearse(self, pipeline: Pipeline) -> Rehearsed:
         """Rehearse with what is new; where nothing is, with what was loaded last.
 
-        Raises what the pipeline's function raises, and ContractError, DeclarationError, SourceError, LedgerError,
-        NotYetSupportedError.
+        Raises what the pipeline's function raises, and ContractError, DeclarationError, SourceError, LedgerError.
         """
-        refuse_later(pipeline)
         looked = self._look(pipeline, whole=False)
         if looked.decides and not looked.fresh:
             return self._perform(looked, whole=False, again=True)
@@ -77,7 +74,6 @@ class Rehearsal:
 
     def _pending(self, writer: Pipeline, *, whole: bool) -> Rehearsed | None:
         """Rehearse an upstream pipeline; None where its run would bring nothing."""
-        refuse_later(writer)
         if not writer.sources and not _mentions_load(writer) and self._live(writer.target):
             self.notes.append(
                 f"{writer.name} is an extract and was not called: its committed rows were read."
@@ -95,25 +91,35 @@ class Rehearsal:
         return done if fresh else None
 
     def _look(self, pipeline: Pipeline, *, whole: bool) -> Looked:
+        ledger = self.sampler.workspace.ledger
+        replaced = supersede.chosen(ledger, pipeline, ALL_NEW)
+        self.notes += replaced.notes
+        looked = self._look_for(pipeline, replaced, whole=whole)
+        if looked.fresh and supersede.is_whole(pipeline.target) and not replaced.ids:
+            # As a run does: what takes the place of all rows is made of all inputs.
+            anew = supersede.whole(ledger, pipeline.target.qualified_name)
+            looked = self._look_for(pipeline, anew, whole=whole) if anew.ids else looked
+        return looked
+
+    def _look_for(self, pipeline: Pipeline, replaced: supersede.Superseded, *, whole: bool) -> Looked:
         plans: dict[str, SourcePlan] = {}
         batches: dict[str, list[Batch]] = {}
         pending: dict[str, tuple[Rehearsed, ...]] = {}
         # The first `new` drives the pipeline; what is joined to it is wanted whole, so that its rows find partners.
         driving = next((name for name, s in pipeline.sources.items() if isinstance(s, NewSource)), None)
-        ledger = self.sampler.workspace.ledger
-        replaced = supersede.chosen(ledger, pipeline, ALL_NEW)
-        self.notes += replaced.notes
+        ledger, target = self.sampler.workspace.ledger, pipeline.target.qualified_name
+        fresh = {
+            name: new_batches(ledger, source, target, superseded=replaced)
+            for name, source in pipeline.driving_tables.items()
+        }
         for name, source in pipeline.sources.items():
             if isinstance(source, FileSource):
                 plans[name] = self.sampler.plan(pipeline.target, name, source, replaced)
                 continue
             pending[name] = self._upstream(source.table, whole=whole or name != driving)
-            if isinstance(source, NewSource):
-                target = pipeline.target.qualified_name
-                batches[name] = new_batches(ledger, source, target, superseded=replaced)
-            else:
-                batches[name] = self._live(source.table)
-        return Looked(pipeline, plans, batches, pending, bool(replaced.ids))
+            is_new = isinstance(source, NewSource)
+            batches[name] = fresh[name] if is_new else self._live(source.table)
+        return Looked(pipeline, plans, batches, pending, fresh, bool(replaced.ids))
 
     def _live(self, table: Table) -> list[Batch]:
         return [
@@ -136,7 +142,7 @@ class Rehearsal:
             if not isinstance(source, FileSource)
         }
         driving = [bool(sample.good) for sample in files.values()]
-        driving += [not table.empty for table in tables.values() if table.facts.kind == "new"]
+        driving += [not tables[name].empty for name in looked.new]
         taken = (tuple(files.values()), tuple(tables.values()))
         if looked.decides and not any(driving):
             return Rehearsed(pipeline, state, None, *taken)
@@ -240,7 +246,7 @@ class Rehearsal:
         pending = self._upstream(table, whole=True)
         self.looked_up += pending
         sampler = self.sampler
-        committed = read_rows(sampler.spark, sampler.workspace.lake, table, self._live(table))
+        committed = read_rows(sampler.spark, sampler.workspace.lake, table, self._live(table), whole=True)
         return _united([committed, *self._rows_to_come(table, pending)])
 
     def _rows_to_come(self, table: Table, pending: Iterable[Rehearsed]) -> list[DataFrame]:
@@ -261,7 +267,7 @@ class Rehearsal:
         batches, is_new = looked.batches[name], isinstance(source, NewSource)
         if is_new and again:
             batches = self._live(table)[-1:]
-        committed = self.sampler.batches(table, batches)
+        committed = self.sampler.batches(table, batches, whole=not is_new)
         parts = self._rows_to_come(table, pending)
         facts = SourcePreview(
             parameter=name,
@@ -279,7 +285,7 @@ class Rehearsal:
 
 
 def _united(frames: Sequence[DataFrame]) -> DataFrame:
-    return reduce(lambda left, right: left.unionByName(right), frames)
+    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), frames)
 
 
 def _mentions_load(pipeline: Pipeline) -> bool:

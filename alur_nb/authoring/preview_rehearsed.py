@@ -10,7 +10,7 @@ from alur_nb.authoring.preview_facts import SourcePreview, State
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.runtime.evolution import with_added
 from alur_nb.runtime.ledger import Batch
-from alur_nb.runtime.pipelines import NewSource, Pipeline, TableSource
+from alur_nb.runtime.pipelines import Pipeline
 from alur_nb.runtime.plan import SourcePlan
 from alur_nb.runtime.tables import Table
 
@@ -78,20 +78,21 @@ class Looked:
     plans: Mapping[str, SourcePlan]
     batches: Mapping[str, list[Batch]]
     pending: Mapping[str, tuple[Rehearsed, ...]]
+    new: Mapping[str, list[Batch]]
+    """Of the tables that drive the pipeline the batches that its target has not read."""
     supersedes: bool
     """Whether a run would load batches anew, with or without anything new."""
 
     @property
     def decides(self) -> bool:
         """Whether declared sources decide if there is something to do; else the function's loads do."""
-        return any(not isinstance(source, TableSource) for source in self.pipeline.sources.values())
+        return bool(self.plans or self.pipeline.driving_tables)
 
     @property
     def fresh(self) -> bool:
         """Whether a run would find something new."""
-        news = [name for name, source in self.pipeline.sources.items() if isinstance(source, NewSource)]
         return (
             self.supersedes
             or any(plan.new for plan in self.plans.values())
-            or any(self.batches[name] or self.pending[name] for name in news)
+            or any(found or self.pending[name] for name, found in self.new.items())
         )

@@ -130,10 +130,14 @@ class Sampler:
             warnings=(*plan.warnings, *twins, *doubts(opened, again=again), *self._changed(chosen)),
         )
 
-    def batches(self, table: Table, batches: Sequence[Batch]) -> Committed:
-        """Return the rows of committed batches, of too many only the first ones."""
-        frame = read_rows(self.spark, self.workspace.lake, table, batches)
-        size = _stored_bytes(self.spark, self.workspace.lake.batch_uris(table.qualified_name, batches))
+    def batches(self, table: Table, batches: Sequence[Batch], *, whole: bool = False) -> Committed:
+        """Return the rows of committed batches, of too many only the first ones; `whole` is as for `read_rows`."""
+        lake = self.workspace.lake
+        frame = read_rows(self.spark, lake, table, batches, whole=whole)
+        if table.format == "iceberg":
+            size = _iceberg_bytes(self.spark, lake.iceberg_name(table.qualified_name)) if batches else 0
+        else:
+            size = _stored_bytes(self.spark, lake.batch_uris(table.qualified_name, batches))
         if size <= WHOLE_BYTES:
             return Committed(frame, True)
         first = self.keep(frame.limit(self.sample_rows))
@@ -338,3 +342,9 @@ def _stored_bytes(spark: SparkSession, uris: Sequence[str]) -> int:
     conf = spark.sparkContext._jsc.hadoopConfiguration()
     paths = [jvm.org.apache.hadoop.fs.Path(jvm.java.net.URI(uri)) for uri in uris]
     return sum(int(path.getFileSystem(conf).getContentSummary(path).getLength()) for path in paths)
+
+
+def _iceberg_bytes(spark: SparkSession, name: str) -> int:
+    """Return the size of a table's files, of whatever batches: Iceberg keeps it in its metadata."""
+    (row,) = spark.sql(f"SELECT coalesce(sum(file_size_in_bytes), 0) FROM {name}.files").collect()
+    return int(row[0])

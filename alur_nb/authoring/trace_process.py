@@ -70,9 +70,7 @@ def main(asked: Path, answered: Path) -> None:
 
 
 def _trace(name: str, path: Path) -> tuple[Pipeline, dict[str, Any]]:
-    from alur_nb.runtime.errors import NotYetSupportedError
     from alur_nb.runtime.project import Project, use_project
-    from alur_nb.runtime.runner import refuse_later
     from alur_nb.runtime.secrets import recording_secrets
 
     project = Project()
@@ -84,10 +82,6 @@ def _trace(name: str, path: Path) -> tuple[Pipeline, dict[str, Any]]:
                 "Declare it under this name whatever the environment is; a name made at run time must not change.",
             )
         pipeline = project.pipelines[name]
-        try:
-            refuse_later(pipeline)
-        except NotYetSupportedError as error:
-            raise _refused(pipeline, error) from error
         calls: list[LoadCall] = []
         called = _call(pipeline, calls)
     tables = {table: _table(declared) for table, declared in project.tables.items()}

@@ -81,10 +81,14 @@ def call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | N
     if (plans or upstream) and not fresh and not batch.replaced.ids:
         _note_skipped(batch, plans.values())
         return None
+    if (plans or upstream) and supersede.is_whole(pipeline.target) and not batch.replaced.ids:
+        # What takes the place of all rows is made of all inputs, whichever of them are new.
+        batch.replaced = supersede.whole(run.workspace.ledger, pipeline.target.qualified_name)
+        plans = _planned_files(run, pipeline, batch.replaced)
+        upstream = _new_upstream(run, pipeline, batch.replaced)
     inputs = [
         Input("batch", source.table.qualified_name, found.id, found.counts.get("rows", 0))
-        for parameter, source in pipeline.sources.items()
-        if isinstance(source, NewSource)
+        for parameter, source in pipeline.driving_tables.items()
         for found in upstream[parameter]
     ]
     if (
@@ -97,6 +101,7 @@ def call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | N
     # Not before: where nothing is new, Spark is not even started.
     run.engine.begin(run.run_id, f"alur {pipeline.name}")
     run.refuse_cancelled()
+    batch.prepare_iceberg()
     frames: dict[str, DataFrame] = {}
     for parameter, plan in plans.items():
         frames[parameter] = batch.stage_source(plan)
@@ -104,9 +109,11 @@ def call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | N
     for parameter, source in pipeline.sources.items():
         if isinstance(source, NewSource | TableSource):
             table = source.table
-            found = upstream.get(parameter)
-            batches = live(run.workspace.ledger.batches(table.qualified_name)) if found is None else found
-            frames[parameter] = run.engine.read_batches(run.workspace.lake, table, batches)
+            whole = isinstance(source, TableSource)
+            batches = (
+                live(run.workspace.ledger.batches(table.qualified_name)) if whole else upstream[parameter]
+            )
+            frames[parameter] = run.engine.read_batches(run.workspace.lake, table, batches, whole=whole)
     return _called(run, pipeline, batch, {name: frames[name] for name in pipeline.sources})
 
 
@@ -121,11 +128,11 @@ def _planned_files(run: RunContext, pipeline: Pipeline, replaced: Superseded) ->
 
 
 def _new_upstream(run: RunContext, pipeline: Pipeline, replaced: Superseded) -> dict[str, list[Batch]]:
+    """Return what each table source brings that the target has not read; of a mere lookup nothing is asked."""
     table = pipeline.target.qualified_name
     return {
         parameter: new_batches(run.workspace.ledger, source, table, superseded=replaced)
-        for parameter, source in pipeline.sources.items()
-        if isinstance(source, NewSource)
+        for parameter, source in pipeline.driving_tables.items()
     }
 
 

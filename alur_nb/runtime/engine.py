@@ -133,5 +133,10 @@ class Engine(Protocol):
     def staged_rows(self, lake: Lake, prefix: str) -> int:
         """Count the rows of a staged prefix by the writer's own word: the footers of its files."""
 
-    def read_batches(self, lake: Lake, table: Table, batches: Sequence[Batch]) -> DataFrame:
-        """Return the rows of exactly these batches: the contract's columns."""
+    def read_batches(
+        self, lake: Lake, table: Table, batches: Sequence[Batch], *, whole: bool = False
+    ) -> DataFrame:
+        """Return the rows of committed batches: the contract's columns only.
+
+        `whole` where they are all that are live: of a table whose batches replace rows it is the table as it is.
+        """

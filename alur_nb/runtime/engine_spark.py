@@ -18,7 +18,7 @@ from alur_nb.runtime.lake import Lake, footer_rows, read_rows, read_staged, stor
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.quality import Evaluation, Expectation, evaluate
 from alur_nb.runtime.rejects import Rejects, stage_rejects
-from alur_nb.runtime.result import OUTCOME, OUTCOMES, conform, partition_columns, with_metadata
+from alur_nb.runtime.result import OUTCOME, OUTCOMES, conform, partition_columns, staged_by, with_metadata
 from alur_nb.runtime.tables import Table
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class SparkEngine:
 
     def stage_result(self, lake: Lake, frame: DataFrame, target: Table, prefix: str) -> DataFrame:
         """Write the frame by the target's partitions."""
-        staged, names = partition_columns(frame, target.partition_by)
+        staged, names = partition_columns(frame, staged_by(target))
         with storage_errors(lake.stage_uri(prefix)):
             writer = staged.write.partitionBy(*names) if names else staged.write
             writer.parquet(lake.stage_uri(prefix))
@@ -94,7 +94,7 @@ class SparkEngine:
         from pyspark.sql import functions as F
 
         outcome = F.when(is_dropped(frame, drops), "dropped").otherwise("accepted")
-        staged, names = partition_columns(frame.withColumn(OUTCOME, outcome), target.partition_by)
+        staged, names = partition_columns(frame.withColumn(OUTCOME, outcome), staged_by(target))
         accepted, _, apart = (f"{prefix}/{OUTCOME}={name}" for name in OUTCOMES)
         with storage_errors(lake.stage_uri(prefix)):
             staged.write.partitionBy(OUTCOME, *names).parquet(lake.stage_uri(prefix))
@@ -139,9 +139,11 @@ class SparkEngine:
         """Add up the Parquet footers."""
         return footer_rows(self.spark, lake.stage_uri(prefix), lake.staged_files(prefix))
 
-    def read_batches(self, lake: Lake, table: Table, batches: Sequence[Batch]) -> DataFrame:
-        """Read the batches' Parquet by name."""
-        return read_rows(self.spark, lake, table, batches)
+    def read_batches(
+        self, lake: Lake, table: Table, batches: Sequence[Batch], *, whole: bool = False
+    ) -> DataFrame:
+        """Read the batches' Parquet by name, or their rows of the Iceberg table."""
+        return read_rows(self.spark, lake, table, batches, whole=whole)
 
     def _staged(self, lake: Lake, prefix: str, schema: StructType, rows: int) -> DataFrame:
         # Where no row was written there is no folder to read.

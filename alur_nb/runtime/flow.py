@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from alur_nb.runtime.checks import Check, Expectation
 from alur_nb.runtime.errors import DeclarationError, suggest
 from alur_nb.runtime.schedules import Schedule
-from alur_nb.runtime.sources import FileSource, Source, TableSource
+from alur_nb.runtime.sources import FileSource, NewSource, Source, TableSource
 from alur_nb.runtime.tables import METADATA, Table
 from alur_nb.runtime.types import FrozenMap
 
@@ -80,6 +80,20 @@ class Pipeline:
         """The tables that its checks look into, each once."""
         found = [expected.referenced for expected in self.expectations]
         return tuple({table.qualified_name: table for table in found if table is not None}.values())
+
+    @property
+    def driving_tables(self) -> Mapping[str, TableSource | NewSource]:
+        """The table sources whose batches a run takes in; the others are lookups, of which none is asked what is new.
+
+        Read whole, a table drives what is overwritten whole, and what merges or overwrites and has no other source.
+        """
+        tables = {name: s for name, s in self.sources.items() if isinstance(s, TableSource | NewSource)}
+        plain = {name for name, s in tables.items() if isinstance(s, TableSource)}
+        mode = self.target.write_mode
+        others = len(plain) < len(self.sources)
+        if mode == "append" or (others and (mode != "overwrite" or self.target.partition_by)):
+            return {name: source for name, source in tables.items() if name not in plain}
+        return tables
 
     def with_tables(self, tables: Mapping[str, Table]) -> Pipeline:
         """Return the pipeline with its tables as they are declared now, by qualified name."""

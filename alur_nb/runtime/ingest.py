@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING
 
 from alur_nb.runtime import evolution, publish
 from alur_nb.runtime.compare import PlannedFile
+from alur_nb.runtime.contract_rules import implied_rules
 from alur_nb.runtime.drops import Dropped, with_dropped
 from alur_nb.runtime.engine import Engine, SourceRead, Stage, StagedResult
-from alur_nb.runtime.errors import AlurError, AuditError, CheckError, SourceError
+from alur_nb.runtime.errors import AlurError, AuditError, CheckError, SourceError, StorageError
 from alur_nb.runtime.examples import MAX_EXAMPLES, for_ledger
 from alur_nb.runtime.key_rules import bind_references
-from alur_nb.runtime.lake import data_prefix, rejects_prefix
+from alur_nb.runtime.lake import added_by, data_prefix, refuse_other_format, rejects_prefix
 from alur_nb.runtime.ledger import Batch, Input, Lease, State, live
 from alur_nb.runtime.plan import SourcePlan
-from alur_nb.runtime.quality import CheckResult, Expectation, Severity, no_nulls_in_column
+from alur_nb.runtime.quality import CheckResult, Expectation, Severity
 from alur_nb.runtime.rejects import judge, judge_dropped
+from alur_nb.runtime.result import staged_by
 from alur_nb.runtime.supersede import NOTHING, Superseded
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
+from alur_nb.runtime.write_modes import publication_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -85,9 +88,33 @@ class OpenBatch:
         self.input_items += len(inputs)  # at least one number per item of 1,000, so no item is ever met again
         if self.batch is None:
             batch = Batch(table, self.id, State.PLANNED, self.lease.epoch, self.pipeline, self.run_id)
-            batch = replace(batch, supersedes=tuple(sorted(self.replaced.ids)))
+            how = publication_of(self.target)
+            batch = replace(batch, supersedes=tuple(sorted(self.replaced.ids)), publication=how)
             ledger.plan(self.lease, batch)
             self.batch = batch
+
+    def prepare_iceberg(self) -> None:
+        """Create or evolve an Iceberg target, now that Spark is there; ContractError where it cannot be.
+
+        Raises StorageError where the table holds the id of this batch already: then the ledger is not the table's.
+        """
+        if self.target.format != "iceberg":
+            return
+        lake, table = self.workspace.lake, self.target.qualified_name
+        batches = live(self.workspace.ledger.batches(table))
+        refuse_other_format(self.target, batches)
+        self.warnings += lake.prepare(self.target, added_by(self.target, batches))
+        how = publication_of(self.target)
+        probe = Batch(
+            table, self.id, State.PLANNED, self.lease.epoch, self.pipeline, self.run_id, publication=how
+        )
+        rows = lake.iceberg(probe)
+        if rows is not None and rows.holds(rows.pin(), self.id):
+            raise StorageError(
+                f"{table} has rows of batch {self.id} already, although that batch is new.",
+                fix="The ledger was restored or deleted behind the lake: put the ledger that belongs to this lake "
+                "back, or start both anew in an empty .alur folder.",
+            )
 
     def plan_source(self, plan: SourcePlan) -> None:
         """Write a source's files as inputs: the new ones, and those that are noted as skipped."""
@@ -106,7 +133,7 @@ class OpenBatch:
         """
         self.plan_source(plan)
         # By the same rule as `stage_result` takes rows as they were read: sealed files lie by partition, always.
-        by_user = self.target.partition_by if _shape(plan.contract) == _shape(self.target) else ()
+        by_user = staged_by(self.target) if _shape(plan.contract) == _shape(self.target) else ()
         read = SourceRead(plan, self.started_at, by_user, custom, self.drops)
         if not plan.new:
             return self.engine.empty_source(read).drop(*exclude)
@@ -173,7 +200,7 @@ class OpenBatch:
         """
         assert self.batch is not None  # something was planned, or there would be nothing to seal
         frame, prefix, as_read = self.stage_result(result)
-        rules = tuple(expectations) if as_read else (*_not_null_rules(self.target), *expectations)
+        rules = (*implied_rules(self.target, as_read=as_read), *expectations)
         rules = bind_references(rules, self._live_rows)
         group_by = "_source_file" if as_read and "_source_file" in frame.columns else None
         evaluation = self.engine.evaluate(frame, rules, examples=MAX_EXAMPLES, group_by=group_by)
@@ -214,7 +241,7 @@ class OpenBatch:
     def _live_rows(self, table: Table) -> DataFrame:
         """Return what is committed of another table at this moment."""
         batches = live(self.workspace.ledger.batches(table.qualified_name))
-        return self.engine.read_batches(self.workspace.lake, table, batches)
+        return self.engine.read_batches(self.workspace.lake, table, batches, whole=True)
 
     def seal_skipped(self) -> Batch:
         """Decide on a batch that only notes skipped files: it has no rows, so there is nothing to check."""
@@ -258,7 +285,7 @@ class OpenBatch:
             supersedes=tuple(sorted(self.replaced.ids)),  # load_to_bronze may have added some since PLAN
             data_prefix=prefix,
             rejects_prefix=rejects,
-            partitions=tuple(partition.name for partition in self.target.partition_by),
+            partitions=tuple(partition.name for partition in staged_by(self.target)),
             files=lake.staged_files(prefix) if prefix else (),
             counts=counts,
             checks=for_ledger(self.checks),
@@ -322,15 +349,6 @@ def _refuse_lost_records(inputs: Sequence[Input], stages: Sequence[Stage]) -> No
                 f"{item.file.path} holds {counted:,} records, but {parsed.get(item.file.path)} were read.",
                 fix="Nothing was published. Please report this with the file named above.",
             )
-
-
-def _not_null_rules(target: Table) -> list[Expectation]:
-    # File reads do not enforce `nullable=False`, so a rewritten result is checked like any other rule.
-    return [
-        Expectation(f"{name} is not nullable", no_nulls_in_column(name), Severity.ERROR)
-        for name, column in target.columns.items()
-        if not column.nullable
-    ]
 
 
 def _refuse_failed(results: Sequence[CheckResult]) -> None:

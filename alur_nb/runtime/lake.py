@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from alur_nb.runtime.errors import AlurError, ContractError, SourceError, StorageError
 from alur_nb.runtime.files import literal_uri
+from alur_nb.runtime.iceberg import IcebergTable
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.tables import METADATA, REJECTS_SUFFIX, Table
+from alur_nb.runtime.write_modes import history_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -39,8 +41,11 @@ class Survey:
 class Lake(Protocol):
     """What staging, publishing and reading need of the place where tables lie."""
 
-    def prepare(self, table: Table) -> None:
-        """Make the table known to whoever reads it, and evolve it; ContractError where its rows cannot follow."""
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
+        """Make the table known to whoever reads it, and evolve it; ContractError where its rows cannot follow.
+
+        `added` are columns that batches have brought beyond it. Returns what was changed, in words.
+        """
 
     def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
         """Make columns known that a batch brings beyond the table's contract, before the batch is sealed."""
@@ -57,8 +62,14 @@ class Lake(Protocol):
     def staged_batches(self, table: str) -> frozenset[str]:
         """Return the ids of the table's batches that have anything in staging."""
 
+    def iceberg(self, batch: Batch) -> IcebergTable | None:
+        """Return the Iceberg table that takes the batch's rows; None where they are Parquet."""
+
+    def iceberg_name(self, table: str) -> str:
+        """Return how Spark SQL names an Iceberg table of this lake."""
+
     def publish(self, batch: Batch) -> None:
-        """Show a SEALED batch; safe again and again, by any number of owners at the same moment."""
+        """Show a SEALED batch's Parquet; safe again and again, by any number of owners at the same moment."""
 
     def discard(self, batch: Batch) -> None:
         """Delete what the batch staged and has not sealed: all of an aborted one, the rest of a committed one."""
@@ -111,22 +122,65 @@ def read_rows(
     *,
     metadata: bool = False,
     added: Mapping[str, str] | None = None,
+    whole: bool = False,
 ) -> DataFrame:
     """Return the rows of the given batches: the contract's columns, the `added` ones, the metadata where asked for.
 
-    Raises ContractError where a batch has added a column that is declared now, in another type.
+    `whole` where they are all live ones: a table whose batches replace rows is then read as it is.
+    Raises ContractError where a batch has added a column that is declared now, in another type, or where the table is
+    declared in another format than it was loaded in.
     """
     if not table.name.endswith(REJECTS_SUFFIX):
+        refuse_other_format(table, batches)
         added_by(table, batches)
     from pyspark.sql.types import StringType, StructType, TimestampType
 
     schema = StructType(list(table.schema().fields))
-    for name, ddl in (added or {}).items():
+    for name, ddl in {**history_columns(table), **(added or {})}.items():
         schema.add(name, spark.createDataFrame([], f"c {ddl}").schema[0].dataType)
     for name in METADATA:
         if metadata and name not in table.columns:
             schema.add(name, TimestampType() if name == "_ingested_at" else StringType())
+    if table.format == "iceberg":
+        ids = None if whole and table.write_mode != "append" else [batch.id for batch in batches]
+        return (
+            _read_iceberg(spark, lake, table.qualified_name, ids, schema)
+            if batches
+            else _empty(spark, schema)
+        )
     return read_parquet(spark, lake, table.qualified_name, batches, schema)
+
+
+def _read_iceberg(
+    spark: SparkSession, lake: Lake, table: str, ids: Sequence[str] | None, schema: StructType
+) -> DataFrame:
+    """Return the schema's columns of the current snapshot, or of these batches' rows in it; absent ones are null."""
+    from pyspark.sql import functions as F
+
+    name = lake.iceberg_name(table)
+    with storage_errors(name):
+        frame = spark.table(name)
+    if ids is not None:
+        frame = frame.where(F.col("batch_id").isin(list(ids)))
+    known = frame.columns
+    columns = [F.col(quoted(field.name)) if field.name in known else F.lit(None) for field in schema]
+    fitted = zip(columns, schema, strict=True)
+    return frame.select(*(column.cast(field.dataType).alias(field.name) for column, field in fitted))
+
+
+def _empty(spark: SparkSession, schema: StructType) -> DataFrame:
+    return spark.createDataFrame([], schema)
+
+
+def refuse_other_format(table: Table, batches: Sequence[Batch]) -> None:
+    """Raise ContractError where live batches were loaded in another format than the table declares now."""
+    for batch in batches:
+        loaded = batch.publication.format
+        if loaded != table.format:
+            raise ContractError(
+                f"{table.qualified_name} is declared as {table.format}, and batch {batch.id} was loaded as {loaded}.",
+                fix=f'Declare format = "{loaded}" again; or load the files into a table of another name.',
+            )
 
 
 def added_by(table: Table, batches: Sequence[Batch]) -> dict[str, str]:
@@ -161,7 +215,7 @@ def read_parquet(
     for uri in lake.batch_uris(table, batches):
         depths.setdefault(uri.removeprefix(root).count("="), []).append(literal_uri(uri))
     if not depths:
-        return spark.createDataFrame([], schema)
+        return _empty(spark, schema)
     reader = spark.read.schema(schema).option("basePath", root)
     frames = [reader.parquet(*uris).select(*map(quoted, schema.names)) for uris in depths.values()]
     return reduce(DataFrame.union, frames)

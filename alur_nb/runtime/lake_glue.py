@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_inside_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
+from alur_nb.runtime.iceberg import IcebergTable
+from alur_nb.runtime.iceberg_catalog import identifier
+from alur_nb.runtime.iceberg_tables import ensure
 from alur_nb.runtime.lake import Survey, aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.s3 import delete_objects, list_folders, list_objects, split_uri
@@ -38,14 +43,26 @@ class GlueLake:
         self._s3 = s3
         self._catalog = catalog
 
-    def prepare(self, table: Table) -> None:
-        """Create or evolve the table and its rejects' table in the catalog, before anything is planned."""
-        for one in (table, rejects_of(table)):
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
+        """Create or evolve the table and its rejects' table in the catalog, before anything is staged."""
+        done: tuple[str, ...] = ()
+        parquet = [table, rejects_of(table)]
+        if table.format == "iceberg":
+            name, uri = self.iceberg_name(table.qualified_name), self.table_uri(table.qualified_name)
+            done = ensure(get_spark_session(), table, name, location=uri.rstrip("/"), added=added)
+            parquet.remove(table)
+        for one in parquet:
             place = self._place(one.qualified_name)
             self._catalog.ensure_table(place.database, one, self.table_uri(one.qualified_name))
+        return done
 
     def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
         """Add them to the catalog's table; new partitions describe their files by it, old ones lack the columns."""
+        if table.format == "iceberg":
+            from alur_nb.runtime.iceberg_spark import add_columns  # pyspark takes its time to import
+
+            add_columns(get_spark_session(), self.iceberg_name(table.qualified_name), added)
+            return
         place = self._place(table.qualified_name)
         self._catalog.add_columns(place.database, table, added)
 
@@ -76,6 +93,24 @@ class GlueLake:
         names = [name for kind in (table, table + REJECTS_SUFFIX) for name in self._folders(kind)]
         return frozenset(name.removeprefix(_BATCH)[:BATCH_ID_WIDTH] for name in names)
 
+    def iceberg(self, batch: Batch) -> IcebergTable | None:
+        """Return the table in the Glue catalog, which itself refuses the slower of two commits."""
+        if batch.publication.format != "iceberg":
+            return None
+        from alur_nb.runtime.iceberg_spark import SparkIcebergTable  # pyspark takes its time to import
+
+        return SparkIcebergTable(
+            get_spark_session(),
+            batch.table,
+            self.iceberg_name(batch.table),
+            lambda sealed: self.stage_uri(sealed.data_prefix or ""),
+            nullcontext,
+        )
+
+    def iceberg_name(self, table: str) -> str:
+        """Name it in the catalog `alur`, by the layer's database."""
+        return identifier(self._place(table).database, _name(table))
+
     def publish(self, batch: Batch) -> None:
         """Name the sealed prefixes in the catalog, rows and rejects in either order."""
         for table, locations in self._partitions(batch).items():
@@ -84,9 +119,10 @@ class GlueLake:
 
     def discard(self, batch: Batch) -> None:
         """Delete everything under the batch's id that it has not sealed."""
-        sealed = tuple(
-            f"{self.stage_uri(prefix)}/" for prefix in (batch.data_prefix, batch.rejects_prefix) if prefix
-        )
+        prefixes = [batch.rejects_prefix]
+        if batch.publication.format == "parquet":  # an Iceberg table has files of its own
+            prefixes.append(batch.data_prefix)
+        sealed = tuple(f"{self.stage_uri(prefix)}/" for prefix in prefixes if prefix)
         self._delete(batch, keep=sealed)
 
     def forget_aborted(self, table: str) -> None:
@@ -168,7 +204,7 @@ class GlueLake:
     def _partitions(self, batch: Batch) -> dict[str, dict[Values, str]]:
         """Return by table which partitions a sealed batch is, and where each lies."""
         found: dict[str, dict[Values, str]] = {}
-        if batch.data_prefix is not None:
+        if batch.data_prefix is not None and batch.publication.format == "parquet":
             base = self.stage_uri(batch.data_prefix)
             folders = sorted({name.rpartition("/")[0] for name in batch.files} or {""})
             found[batch.table] = {

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_hidden
+from alur_nb.runtime.iceberg import IcebergTable
+from alur_nb.runtime.iceberg_catalog import identifier, open_catalog
+from alur_nb.runtime.iceberg_tables import ensure
 from alur_nb.runtime.lake import Survey, aborted_prefix, storage_errors
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 class LocalLake:
@@ -22,11 +31,39 @@ class LocalLake:
         self.warehouse = root / "warehouse"
         self.staging = root / "staging"
 
-    def prepare(self, table: Table) -> None:
-        """Nothing: a local table is its folders, and old files lack new columns, which are read as null."""
+    def prepare(self, table: Table, added: Collection[str] = ()) -> tuple[str, ...]:
+        """Create or evolve an Iceberg table; Parquet is its folders, and old files lack new columns, read as null."""
+        if table.format != "iceberg":
+            return ()
+        with self._locked(table.qualified_name):
+            return ensure(self._session(), table, self._identifier(table.qualified_name), added=added)
 
     def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
-        """Nothing: the ledger's word is enough for our readers."""
+        """Add them to an Iceberg table; of Parquet the ledger's word is enough for our readers."""
+        if table.format == "iceberg":
+            from alur_nb.runtime.iceberg_spark import add_columns  # pyspark takes its time to import
+
+            with self._locked(table.qualified_name):
+                add_columns(self._session(), self._identifier(table.qualified_name), added)
+
+    def iceberg(self, batch: Batch) -> IcebergTable | None:
+        """Return the table in the hadoop catalog whose warehouse is this lake's."""
+        if batch.publication.format != "iceberg":
+            return None
+        from alur_nb.runtime.iceberg_spark import SparkIcebergTable  # pyspark takes its time to import
+
+        return SparkIcebergTable(
+            self._session(),
+            batch.table,
+            self._identifier(batch.table),
+            lambda sealed: self.stage_uri(sealed.data_prefix or ""),
+            lambda: self._locked(batch.table),
+        )
+
+    def iceberg_name(self, table: str) -> str:
+        """Name it in the catalog `alur`, which is opened on this warehouse first."""
+        self._session()
+        return self._identifier(table)
 
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""
@@ -64,7 +101,7 @@ class LocalLake:
 
     def publish(self, batch: Batch) -> None:
         """Rename the sealed rows and rejects into the warehouse, in either order."""
-        if batch.data_prefix is not None:
+        if batch.data_prefix is not None and batch.publication.format == "parquet":
             self._rename(batch.data_prefix, self._published(batch.table, batch.id))
         if batch.rejects_prefix is not None:
             self._rename(batch.rejects_prefix, self._published(batch.table + REJECTS_SUFFIX, batch.id))
@@ -135,6 +172,30 @@ class LocalLake:
         }
         strays = sorted(name for name in folders if name.removeprefix("batch_id=") not in ids)
         return Survey(files, tuple(strays))
+
+    def _session(self) -> SparkSession:
+        spark = get_spark_session()
+        open_catalog(spark, self.warehouse)
+        return spark
+
+    @staticmethod
+    def _identifier(table: str) -> str:
+        layer, _, name = table.partition(".")
+        return identifier(layer, name)
+
+    @contextmanager
+    def _locked(self, table: str) -> Iterator[None]:
+        """Hold off other processes: the hadoop catalog looks for the next version's file and then renames its own.
+
+        Between the two another process may have done so too, and a local rename replaces what is there (Hadoop's
+        RawLocalFileSystem.rename). A lock of the operating system ends with its process.
+        """
+        path = self.warehouse.parent / "locks" / table
+        with storage_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("w") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
+                yield
 
     def _table(self, table: str) -> Path:
         layer, _, name = table.partition(".")

@@ -13,8 +13,10 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from alur_nb.runtime.errors import LeaseBusyError, LeaseLostError, LedgerError
+from alur_nb.runtime.write_modes import Publication
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: batches of Parquet tables only. 2: a batch says how it is published; one that says nothing is of version 1."""
 BATCH_ID_WIDTH = len("00000001-0001")
 
 
@@ -86,6 +88,8 @@ class Batch:
     """Whether its rejected rows were deleted when they had been kept for as long as the settings say."""
     times: Mapping[str, str] = field(default_factory=dict)
     """State name in lower case -> ISO time, UTC."""
+    publication: Publication = field(default_factory=Publication)
+    """How it joins its table: whoever finishes it does what was sealed, whatever the table declares by then."""
 
 
 class Ledger(Protocol):
@@ -223,7 +227,7 @@ def newer(where: str, version: int) -> LedgerError:
 
 def batch_to_json(batch: Batch) -> str:
     """Return the batch as one line of JSON, keys sorted."""
-    return json.dumps(asdict(batch), sort_keys=True)
+    return json.dumps({**asdict(batch), "publication": batch.publication.to_dict()}, sort_keys=True)
 
 
 def batch_from_json(text: str) -> Batch:
@@ -231,7 +235,8 @@ def batch_from_json(text: str) -> Batch:
     values = json.loads(text)
     for name in ("supersedes", "partitions", "files", "checks"):
         values[name] = tuple(values[name])
-    return Batch(**{**values, "state": State(values["state"])})
+    publication = Publication.from_dict(values.pop("publication", {}))
+    return Batch(**{**values, "state": State(values["state"]), "publication": publication})
 
 
 def inputs_to_json(inputs: Sequence[Input]) -> str:

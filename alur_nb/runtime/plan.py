@@ -19,7 +19,7 @@ from alur_nb.runtime.input_history import InputHistory, read_history
 from alur_nb.runtime.lake import added_by
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.ledger import Batch, Ledger, State, live
-from alur_nb.runtime.pipelines import FileSource, NewSource
+from alur_nb.runtime.pipelines import FileSource, NewSource, TableSource
 from alur_nb.runtime.selection import ALL_NEW, Selection
 from alur_nb.runtime.supersede import NOTHING, SAME_CONTENT, Superseded
 from alur_nb.runtime.tables import Table
@@ -287,7 +287,7 @@ def _bad(bad: Sequence[PlannedFile]) -> SourceError:
 
 
 def new_batches(
-    ledger: Ledger, source: NewSource, target: str, *, superseded: Superseded = NOTHING
+    ledger: Ledger, source: NewSource | TableSource, target: str, *, superseded: Superseded = NOTHING
 ) -> list[Batch]:
     """Return the upstream's live batches with rows that no sealed or live batch of the target lists.
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from alur_nb.runtime import iceberg
 from alur_nb.runtime.errors import AlurError, LedgerError, StorageError, plural
 from alur_nb.runtime.ledger import Batch, Input, State, live, shows_rows
 from alur_nb.runtime.workspace import Workspace
@@ -34,6 +35,9 @@ def finish(workspace: Workspace, table: str, batch_id: str) -> bool:
     """
     batch = workspace.ledger.batch(table, batch_id)
     if batch is None or batch.state is not State.SEALED:
+        return False
+    rows = workspace.lake.iceberg(batch)
+    if rows is not None and not iceberg.publish(rows, lambda: workspace.ledger.batch(table, batch_id)):
         return False
     workspace.lake.publish(batch)
     workspace.ledger.commit(batch)
@@ -147,6 +151,10 @@ def is_dead(batch: Batch, alive: Collection[str]) -> bool:
 def take_out(workspace: Workspace, batch: Batch) -> None:
     """Delete a dead batch's rows and what shows them, then note it: a publisher that wakes later shows nothing."""
     workspace.lake.clean(batch)
+    # What is left of a merged or overwritten batch is the table as it is: nothing of it can be taken out.
+    rows = workspace.lake.iceberg(batch) if batch.publication.mode == "append" else None
+    if rows is not None and not batch.cleaned:
+        rows.delete(batch.id)
     if not batch.cleaned:
         workspace.ledger.mark_cleaned(batch.table, batch.id)
 

@@ -32,7 +32,9 @@ def read(table: object, *, metadata: bool = False, workspace: Workspace | None =
     added = added_by(known, batches)
     if not metadata:
         added.pop(RESCUED, None)
-    return read_rows(get_spark_session(), place.lake, known, batches, metadata=metadata, added=added)
+    return read_rows(
+        get_spark_session(), place.lake, known, batches, metadata=metadata, added=added, whole=True
+    )
 
 
 def read_rejects(table: object, *, last: bool = False, workspace: Workspace | None = None) -> DataFrame:

@@ -104,6 +104,11 @@ def _refuse_wrong_columns(
     )
 
 
+def staged_by(table: Table) -> tuple[Partition, ...]:
+    """Return the partitions whose folders rows are staged in; an Iceberg table makes its own as it takes the rows in."""
+    return table.partition_by if table.format == "parquet" else ()
+
+
 def partition_columns(frame: DataFrame, partitions: Sequence[Partition]) -> tuple[DataFrame, list[str]]:
     """Add the derived partition columns (`created_at_day`) and return the frame with all partition names.
 

@@ -33,6 +33,8 @@ def roll_back(
 ) -> RolledBack:
     """Take live batches of one append table back, with `cascade` also the batches downstream that have read them.
 
+    What has merged or overwritten rows of them cannot give them back: it is noted, and loaded anew by its next run.
+
     Again is nothing: a batch that is rolled back already is only cleaned.
 
     Raises LedgerError for a batch that is not live, that others have read (without `cascade`), or of a table that
@@ -45,12 +47,15 @@ def roll_back(
             notes += publish.recover(workspace, one.qualified_name)
         chosen = [_of(workspace, table, batch_id) for batch_id in batch_ids]
         dying = [batch for batch in chosen if not _is_back(batch)]
-        readers = _readers(workspace, tables, dying)
-        if readers and not cascade:
-            _refuse_read(dying, readers)
+        found = _readers(workspace, tables, dying)
+        if found and not cascade:
+            _refuse_read(dying, found)
         by_name = {one.qualified_name: one for one in tables}
-        for batch in readers:
-            _refuse_replacing(by_name[batch.table], batch)
+        readers = [batch for batch in found if by_name[batch.table].write_mode == "append"]
+        notes += [
+            f"{name} holds rows of it, merged with others: its next run loads the whole table anew."
+            for name in dict.fromkeys(batch.table for batch in found if batch not in readers)
+        ]
         # What reads comes before what is read: no moment in which a live batch lists a dead one.
         for batch in [*reversed(readers), *dying]:
             below = [batch.table, *(one.qualified_name for one in _downstream(project, by_name[batch.table]))]
@@ -113,7 +118,11 @@ def _is_back(batch: Batch) -> bool:
 
 
 def _readers(workspace: Workspace, tables: Sequence[Table], dying: Sequence[Batch]) -> list[Batch]:
-    """Return the live batches that list one of these, or one that lists one of these, in the tables' order."""
+    """Return the live batches that list one of these, or one that lists one of these, in the tables' order.
+
+    Not those behind a table whose batches replace rows: it is loaded anew, and what has read it after it.
+    """
+    appends = {table.qualified_name for table in tables if table.write_mode == "append"}
     dead = {(batch.table, batch.id) for batch in dying}
     found: list[Batch] = []
     while True:
@@ -122,6 +131,7 @@ def _readers(workspace: Workspace, tables: Sequence[Table], dying: Sequence[Batc
             for table in tables[1:]
             for batch in live(workspace.ledger.batches(table.qualified_name))
             if (batch.table, batch.id) not in dead
+            and batch not in found
             and any(
                 item.kind == "batch" and (item.key, item.version) in dead
                 for item in workspace.ledger.inputs(batch.table, batch.id)
@@ -131,7 +141,7 @@ def _readers(workspace: Workspace, tables: Sequence[Table], dying: Sequence[Batc
             places = {table.qualified_name: place for place, table in enumerate(tables)}
             return sorted(found, key=lambda batch: (places[batch.table], batch.id))
         found += more
-        dead |= {(batch.table, batch.id) for batch in more}
+        dead |= {(batch.table, batch.id) for batch in more if batch.table in appends}
 
 
 def _refuse_read(dying: Sequence[Batch], readers: Sequence[Batch]) -> None:

@@ -21,7 +21,6 @@ from alur_nb.runtime.errors import (
     AlurError,
     CheckError,
     LedgerError,
-    NotYetSupportedError,
     RunCancelledError,
 )
 from alur_nb.runtime.ingest import OpenBatch
@@ -121,10 +120,12 @@ def _run_timed(run: RunContext, pipeline: Pipeline) -> PipelineRun:
 
 def _run_one(run: RunContext, pipeline: Pipeline) -> PipelineRun:
     """Bring one batch from lease to commit; on any error before SEAL it is thrown away and nothing was published."""
-    refuse_later(pipeline)
     workspace, table = run.workspace, pipeline.target.qualified_name
     with _leased(run, table) as lease:
-        workspace.lake.prepare(pipeline.target)
+        if (
+            pipeline.target.format == "parquet"
+        ):  # the others need Spark: prepared where something is to be loaded
+            workspace.lake.prepare(pipeline.target)
         notes = publish.recover(workspace, table)
         batch = OpenBatch(
             workspace, run.engine, pipeline.name, pipeline.target, lease, run.run_id, run.started_at
@@ -172,16 +173,6 @@ def _loaded(pipeline: Pipeline, batch: OpenBatch, sealed: Batch, notes: Sequence
         supersedes=sealed.supersedes,
         warnings=(*notes, *dict.fromkeys(batch.warnings)),
     )
-
-
-def refuse_later(pipeline: Pipeline) -> None:
-    """Raise NotYetSupportedError for a silver or gold target: their publish comes with a later release."""
-    if pipeline.target.layer != "bronze" or pipeline.target.format != "parquet":
-        raise NotYetSupportedError(
-            f"Pipeline `{pipeline.name}` writes {pipeline.target.qualified_name} ({pipeline.target.format}): "
-            "silver, gold and Iceberg tables come with a later release.",
-            fix="Write into a BronzeTable for now; the declaration itself is checked already.",
-        )
 
 
 @contextlib.contextmanager

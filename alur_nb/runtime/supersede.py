@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from alur_nb.runtime.errors import LedgerError, SourceError, suggest
 from alur_nb.runtime.header import listed
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State, live
-from alur_nb.runtime.pipelines import NewSource, Pipeline
+from alur_nb.runtime.pipelines import NewSource, Pipeline, TableSource
 from alur_nb.runtime.selection import Selection
+from alur_nb.runtime.tables import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,14 @@ def chosen(ledger: Ledger, pipeline: Pipeline, selection: Selection) -> Supersed
         for batch, upstream in stale
     )
     ids = frozenset(batch.id for batch, _ in stale)
-    if selection.full:
+    keeps_all = replaces_rows(pipeline.target)
+    if keeps_all and selection.replay is not None:
+        raise LedgerError(
+            f"Batch {selection.replay} of {table} cannot be loaded again alone: the table's batches replace rows, and "
+            "later ones have built on it.",
+            fix=f"Load the whole table anew: alur run {pipeline.name} --full",
+        )
+    if selection.full or (keeps_all and ids):
         return Superseded(ids | {batch.id for batch in alive}, notes=notes)
     if selection.replay is None:
         return Superseded(ids, notes=notes)
@@ -64,6 +72,21 @@ def chosen(ledger: Ledger, pipeline: Pipeline, selection: Selection) -> Supersed
             else:
                 wanted.add((item.kind, item.key))
     return Superseded(ids, frozenset(wanted), notes)
+
+
+def replaces_rows(table: Table) -> bool:
+    """Whether what a batch has brought cannot be told from the table any more, so that only all of them are redone."""
+    return table.write_mode in ("merge", "history") or is_whole(table)
+
+
+def is_whole(table: Table) -> bool:
+    """Whether each batch takes the place of all rows: then it takes all inputs, and supersedes the one before it."""
+    return table.write_mode == "overwrite" and not table.partition_by
+
+
+def whole(ledger: Ledger, table: str) -> Superseded:
+    """Return that all live batches of a table are superseded."""
+    return Superseded(frozenset(batch.id for batch in live(ledger.batches(table))))
 
 
 def holding(ledger: Ledger, table: str, paths: Collection[str]) -> frozenset[str]:
@@ -120,7 +143,9 @@ def _stale(ledger: Ledger, pipeline: Pipeline, alive: Sequence[Batch]) -> list[t
     A batch that is dead stays dead, so this needs no lease of the upstream.
     """
     upstreams = {
-        source.table.qualified_name for source in pipeline.sources.values() if isinstance(source, NewSource)
+        source.table.qualified_name
+        for source in pipeline.sources.values()
+        if isinstance(source, NewSource | TableSource)
     }
     dead = {}
     for upstream in upstreams:

@@ -11,14 +11,24 @@ from types import ModuleType
 from typing import Any
 from unittest import mock
 
-from alur_nb.runtime import ingest, lake_glue, ledger_dynamo, ledger_sqlite, publish, rollback, supersede
+from alur_nb.runtime import (
+    iceberg,
+    ingest,
+    lake_glue,
+    ledger_dynamo,
+    ledger_sqlite,
+    publish,
+    rollback,
+    supersede,
+)
 from alur_nb.runtime.errors import LedgerError
 from tests.crash import world
 from tests.crash.rollback import rollbacks
-from tests.crash.schedules import MakeWorld, Playable, likely
+from tests.crash.schedules import MakeWorld, Playable, likely, singles
 from tests.crash.superseding import anew
 from tests.crash.world import World
 from tests.crash.world_aws import AwsWorld
+from tests.crash.world_iceberg import IcebergWorld
 
 
 @dataclass(frozen=True)
@@ -191,8 +201,43 @@ SHARED: tuple[tuple[Any, ...], ...] = (
         "True",
     ),
 )
+ON_ICEBERG = (
+    Mutant(
+        "Iceberg's pin before BATCH is read",
+        iceberg,
+        "publish",
+        "        pin = table.pin()\n",
+        "        batch = read_batch()\n        pin = table.pin()\n        read_batch = lambda: batch\n",
+        schedules=rollbacks,
+    ),
+    Mutant(
+        "only what is SEALED is published into Iceberg",
+        iceberg,
+        "publish",
+        "batch.state is not State.SEALED:\n            return False\n        try",
+        "False:\n            return False\n        try",
+        schedules=rollbacks,
+    ),
+    Mutant(
+        "look into the pin",
+        iceberg,
+        "_commit",
+        "elif not table.holds(pin, batch.id):",
+        "elif True:",
+        schedules=singles,
+    ),
+    Mutant(
+        "rows of dead batches are deleted from Iceberg",
+        publish,
+        "take_out",
+        "rows is not None and",
+        "False and",
+        schedules=rollbacks,
+    ),
+)
 MUTANTS = (
     *ON_SQLITE,
+    *(replace(mutant, world=IcebergWorld) for mutant in ON_ICEBERG),
     *(replace(mutant, world=AwsWorld) for mutant in ON_AWS),
     *(
         Mutant(*mutant[:5], world=make, schedules=mutant[5] if len(mutant) > 5 else likely)

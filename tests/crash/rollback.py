@@ -11,7 +11,7 @@ from alur_nb.runtime.errors import LedgerError
 from alur_nb.runtime.ledger import live
 from tests.crash.schedules import INGEST, MakeWorld, clean_trace, prepare
 from tests.crash.worker import Kind
-from tests.crash.world import ORDERS, PROJECT, Violation, World
+from tests.crash.world import ORDERS, Violation, World
 
 
 def roll_back(world: World) -> Callable[[], None]:
@@ -20,7 +20,9 @@ def roll_back(world: World) -> Callable[[], None]:
     def body() -> None:
         newest = [batch.id for batch in live(world.workspace.ledger.batches(ORDERS))[-1:]]
         with suppress(LedgerError):  # another run has taken a lease over: the operator would start over
-            rollback.roll_back(world.workspace, PROJECT, PROJECT.table(ORDERS), newest, cascade=True)
+            rollback.roll_back(
+                world.workspace, world.project, world.project.table(ORDERS), newest, cascade=True
+            )
 
     return body
 
@@ -48,6 +50,7 @@ class Rollback:
             if self.dies:
                 operator.kill()
             for worker, steps in ((sleeper, self.wakes), (operator, None), (sleeper, None)):
+                world.compact()
                 worker.advance(*([steps] if steps else []))
                 world.check()
             world.settle()
@@ -79,6 +82,9 @@ def rollbacks(make: MakeWorld) -> Iterator[Rollback | Read]:
     """The sleeper before every step from SEAL on, the operator before every step of its own."""
     trace = clean_trace(make, INGEST)
     writes = [at for at, (name, kind) in enumerate(trace) if kind is not Kind.READ and "staged" not in name]
+    # Between its pin and its commit an owner only looks, and what it has seen may be old by then.
+    names = [name for name, _ in trace]
+    looks = [at for at in range(names.index("ledger seal"), len(names)) if names[at - 1] == "iceberg pin"]
     with make() as world:
         prepare(world)
         world.run()
@@ -86,7 +92,7 @@ def rollbacks(make: MakeWorld) -> Iterator[Rollback | Read]:
         steps = len(operator.trace)
     for stands in range(1, steps + 1):
         yield Read(stands)
-    for sleeps in writes[2:]:
+    for sleeps in (*looks, *writes[2:]):
         for cleaned in range(1, steps + 1):
             for wakes in (1, 2, 4):
                 yield Rollback(sleeps, cleaned, wakes)

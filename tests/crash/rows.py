@@ -169,7 +169,7 @@ class RowEngine:
         lake.staged_files(prefix)
         return len(self.store.read(lake.stage_uri(prefix)))
 
-    def read_batches(self, lake: Lake, table: Table, batches: Sequence[Batch]) -> Any:
+    def read_batches(self, lake: Lake, table: Table, batches: Sequence[Batch], *, whole: bool = False) -> Any:
         found = [
             row for uri in lake.batch_uris(table.qualified_name, batches) for row in self.store.read(uri)
         ]

@@ -89,9 +89,10 @@ def prepare(world: World) -> None:
 
 
 def happens_meanwhile(world: World) -> None:
-    """The world does not stand still: a file comes, and one that was listed already is written again."""
+    """The world does not stand still: a file comes, one that was listed already is written again, tables are compacted."""
     world.land("orders/4", rows=1)
     world.land("orders/3", rows=2)
+    world.compact()
 
 
 def singles(make: MakeWorld) -> Iterator[Schedule]:

@@ -15,8 +15,9 @@ from tests.crash.superseding import anew, beside
 from tests.crash.worker import Fault, Kind, What
 from tests.crash.world import ORDERS, Violation, World
 from tests.crash.world_aws import AwsWorld
+from tests.crash.world_iceberg import IcebergWorld
 
-WORLDS: list[MakeWorld] = [World, AwsWorld]
+WORLDS: list[MakeWorld] = [World, AwsWorld, IcebergWorld]
 
 
 @pytest.mark.parametrize("world", WORLDS)

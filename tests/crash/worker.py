@@ -11,6 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from alur_nb.runtime.errors import LedgerError
+from alur_nb.runtime.iceberg import MovedError
 
 
 class Died(BaseException):
@@ -79,7 +80,7 @@ class Clock:
         for _, effect in due:
             try:
                 effect()
-            except (ClientError, LedgerError, OSError):
+            except (ClientError, LedgerError, MovedError, OSError):
                 continue  # refused, and its sender is not there to hear it
 
 

@@ -98,6 +98,8 @@ class World:
 
     engine: RowEngine
     workspace: Workspace
+    project = PROJECT
+    copies = COPIES
 
     def __init__(self) -> None:
         self.clock, self.files = Clock(), MemoryFiles()
@@ -119,6 +121,9 @@ class World:
         self.ledger: Any = SqliteLedger(root / "state.db")
         self.store: Any = FolderStore()
         self._workspace(Stepped(self.lake, "lake"), Stepped(self.ledger, "ledger"))
+
+    def compact(self) -> None:
+        """Nothing: Parquet is never compacted."""
 
     def _workspace(self, lake: Any, ledger: Any) -> None:
         self.engine = RowEngine(self.files, self.store)
@@ -149,7 +154,9 @@ class World:
     def body(self, names: Iterable[str] | None = None, selection: Selection = ALL_NEW) -> Callable[[], Any]:
         """Return what a worker does: a whole run of these pipelines, the real code."""
         chosen = list(names) if names is not None else None
-        return lambda: run_pipelines(self.workspace, PROJECT, chosen, engine=self.engine, selection=selection)
+        return lambda: run_pipelines(
+            self.workspace, self.project, chosen, engine=self.engine, selection=selection
+        )
 
     def run(
         self,
@@ -194,7 +201,7 @@ class World:
         """What holds at every moment: visible is a subset of sealed, no input is in two live batches, no batch goes back."""
         if self._violation:
             raise self._violation
-        for table in (ORDERS, COPIES):
+        for table in (ORDERS, self.copies):
             states = {batch.id: batch.state for batch in self.ledger.batches(table)}
             self._check_moves(table, states)
             for kind in (table, f"{table}__rejects"):
@@ -210,9 +217,9 @@ class World:
     def _check_upstream(self) -> None:
         """A live batch may list one that was superseded, until the next plan; one that was taken back, never."""
         states = {batch.id: batch.state for batch in self.ledger.batches(ORDERS)}
-        for item in self._loaded(COPIES):
+        for item in self._loaded(self.copies):
             if states[item.version] is State.ROLLED_BACK:
-                self._fail(f"{COPIES} holds rows of batch {item.version}, which was rolled back")
+                self._fail(f"{self.copies} holds rows of batch {item.version}, which was rolled back")
 
     def _check_moves(self, table: str, states: dict[str, State]) -> None:
         """A batch moves as the protocol says: what is SEALED is never thrown away, what is dead never comes back."""
@@ -249,8 +256,8 @@ class World:
         bad = [line for item in loaded for line in truth[item.key, item.version][1]]
         self._compare("orders", self._rows(ORDERS, "id"), rows)
         self._compare("rejects", self._rows(f"{ORDERS}__rejects", "raw"), bad)
-        self._compare("copies", self._rows(COPIES, "id"), rows)
-        for table in (ORDERS, COPIES):
+        self._compare("copies", self._rows(self.copies, "id"), rows)
+        for table in (ORDERS, self.copies):
             states = {batch.state for batch in self.ledger.batches(table)}
             if not states <= {State.COMMITTED, State.ABORTED, State.ROLLED_BACK}:
                 self._fail(f"{table} has unfinished batches: {states}")

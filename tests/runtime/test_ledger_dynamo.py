@@ -334,8 +334,8 @@ def test_a_newer_ledger_is_refused_and_an_older_one_brought_forward(
     assert reopened(3).lease(TABLE) is not None
     assert reopened(3).lease(TABLE) is not None
     assert steps == [ledger._partition]
-    with pytest.raises(LedgerError, match=r"newer alur-nb \(schema 3, here 1\)"):
-        reopened(1).batches(TABLE)
+    with pytest.raises(LedgerError, match=r"newer alur-nb \(schema 3, here 2\)"):
+        reopened(2).batches(TABLE)
 
 
 # -- Terraform makes the table that this code expects

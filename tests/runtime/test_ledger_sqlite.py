@@ -1,15 +1,18 @@
 from __future__ import annotations
 
+import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alur_nb.runtime import ledger_sqlite
 from alur_nb.runtime.errors import LeaseBusyError, LedgerError
-from alur_nb.runtime.ledger import inputs_by_batch
+from alur_nb.runtime.ledger import Batch, State, batch_from_json, batch_to_json, inputs_by_batch
 from alur_nb.runtime.ledger_sqlite import SqliteLedger
 from alur_nb.runtime.owners import local_owner
+from alur_nb.runtime.write_modes import Publication
 
 TABLE = "bronze.orders"
 
@@ -55,8 +58,24 @@ def test_a_newer_ledger_is_refused(ledger: SqliteLedger) -> None:
     ledger.acquire(TABLE, local_owner())
     with sqlite3.connect(ledger.path) as db:
         db.execute("UPDATE meta SET schema_version = 99")
-    with pytest.raises(LedgerError, match=r"newer alur-nb \(schema 99, here 1\)"):
+    with pytest.raises(LedgerError, match=r"newer alur-nb \(schema 99, here 2\)"):
         ledger.batches(TABLE)
+
+
+def test_a_ledger_of_version_1_is_brought_forward_and_its_batches_are_parquet(ledger: SqliteLedger) -> None:
+    batch = Batch(
+        TABLE, "00000001-0001", State.SEALED, 1, "p", "r", publication=Publication("iceberg", "merge")
+    )
+    old = json.loads(batch_to_json(batch))
+    assert old.pop("publication")["mode"] == "merge"
+    assert batch_from_json(batch_to_json(batch)) == batch
+    ledger.acquire(TABLE, local_owner())
+    with sqlite3.connect(ledger.path) as db:
+        db.execute("UPDATE meta SET schema_version = 1")
+        db.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", (TABLE, batch.id, batch.state, json.dumps(old)))
+    assert ledger.batches(TABLE) == [replace(batch, publication=Publication("parquet", "append"))]
+    with sqlite3.connect(ledger.path) as db:
+        assert db.execute("SELECT schema_version FROM meta").fetchall() == [(2,)]
 
 
 def test_an_older_ledger_is_brought_forward_step_by_step(

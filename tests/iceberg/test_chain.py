@@ -1,0 +1,188 @@
+"""Landing -> bronze -> silver -> gold in Iceberg tables: twice, after one more file, and what may be undone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from alur_nb import (
+    BronzeTable,
+    GoldTable,
+    IntegerField,
+    LongField,
+    SilverTable,
+    StringField,
+    files,
+    new,
+    pipeline,
+)
+from alur_nb.runtime import rollback
+from alur_nb.runtime.errors import LedgerError
+from alur_nb.runtime.ledger import live
+from alur_nb.runtime.project import Project
+from alur_nb.runtime.reading import read
+from alur_nb.runtime.report import RunReport
+from alur_nb.runtime.runner import run_pipelines
+from alur_nb.runtime.selection import Selection
+from alur_nb.runtime.workspace import Workspace
+from tests.conftest import Land
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("iceberg")]
+
+
+def declare() -> dict[str, Any]:
+    class OrdersBronze(BronzeTable):
+        order_id = IntegerField()
+        customer = StringField()
+        amount = LongField()
+        status = StringField()
+
+        class Meta:
+            format = "iceberg"
+
+    class OrdersSilver(SilverTable):
+        order_id = IntegerField()
+        customer = StringField()
+        amount = LongField()
+        status = StringField()
+
+        class Meta:
+            primary_key = ["order_id"]
+            delete_when = "status = 'cancelled'"
+
+    class RevenueGold(GoldTable):
+        customer = StringField()
+        revenue = LongField()
+
+    landed = files("orders/*.csv", source_system="shop", strict=False, reject_limit=1)
+
+    @pipeline(sources={"orders": landed}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    @pipeline(sources={"orders": new(OrdersBronze)}, target=OrdersSilver)
+    def clean_orders(orders: DataFrame) -> DataFrame:
+        return orders
+
+    @pipeline(sources={"orders": OrdersSilver}, target=RevenueGold)
+    def revenue(orders: DataFrame) -> DataFrame:
+        return orders.groupBy("customer").sum("amount").withColumnRenamed("sum(amount)", "revenue")
+
+    return {"bronze": OrdersBronze, "silver": OrdersSilver, "gold": RevenueGold}
+
+
+def rows(table: Any) -> list[tuple[Any, ...]]:
+    return sorted(tuple(row) for row in read(table).collect())
+
+
+def states(report: RunReport) -> list[str]:
+    for run in report.runs:
+        if run.error is not None:
+            raise run.error
+    return [run.state for run in report.runs]
+
+
+def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: SparkSession) -> None:
+    tables = declare()
+
+    def run(**selection: Any) -> RunReport:
+        return run_pipelines(workspace, project, selection=Selection(**selection))
+
+    land("orders/1.csv", "order_id,customer,amount,status\n1,ann,10,new\n2,bob,5,new\n3,bob,x,new\n")
+    assert states(run()) == ["loaded"] * 3
+    assert rows(tables["bronze"]) == [(1, "ann", 10, "new"), (2, "bob", 5, "new")]
+    assert rows(tables["silver"]) == rows(tables["bronze"])
+    assert rows(tables["gold"]) == [("ann", 10), ("bob", 5)]
+
+    before = iceberg.sparkContext._jsc.sc().dagScheduler().nextJobId()
+    assert states(run()) == ["nothing new"] * 3
+    assert iceberg.sparkContext._jsc.sc().dagScheduler().nextJobId() == before
+
+    land("orders/2.csv", "order_id,customer,amount,status\n2,bob,7,paid\n1,ann,10,cancelled\n4,eve,1,new\n")
+    report = run()
+    assert states(report) == ["loaded"] * 3
+    assert [one.rows for one in report.runs] == [3, 3, 2]
+    assert len(rows(tables["bronze"])) == 5
+    assert rows(tables["silver"]) == [(2, "bob", 7, "paid"), (4, "eve", 1, "new")]
+    assert rows(tables["gold"]) == [("bob", 7), ("eve", 1)]
+
+    # Everything anew, through a table that merges, gives what is there.
+    assert states(run(full=True)) == ["loaded"] * 3
+    assert rows(tables["silver"]) == [(2, "bob", 7, "paid"), (4, "eve", 1, "new")]
+    assert rows(tables["gold"]) == [("bob", 7), ("eve", 1)]
+    assert len(rows(tables["bronze"])) == 5
+    _other_engines_agree(workspace, tables)
+
+    (batch,) = live(workspace.ledger.batches("silver.orders"))
+    with pytest.raises(LedgerError, match="--full"):
+        rollback.roll_back(workspace, project, tables["silver"].__table__, [batch.id])
+
+
+def _other_engines_agree(workspace: Workspace, tables: dict[str, Any]) -> None:
+    """Read by pyiceberg, from the files alone: the live rows, and nothing of batches that are superseded."""
+    from pyiceberg.table import StaticTable
+
+    for layer, name in (("bronze", "orders"), ("silver", "orders"), ("gold", "revenue")):
+        folder = workspace.lake_root / "warehouse" / layer / name / "metadata"
+        newest = max(folder.glob("v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
+        names = list(tables[layer].__table__.columns)
+        found = StaticTable.from_metadata(str(newest)).scan().to_arrow().select(names).to_pylist()
+        assert sorted(tuple(row.values()) for row in found) == rows(tables[layer])
+
+
+def test_an_append_table_gives_a_batch_back(workspace: Workspace, project: Project, land: Land) -> None:
+    class EventsBronze(BronzeTable):
+        id = IntegerField()
+
+        class Meta:
+            format = "iceberg"
+            partition_by = ["id"]
+
+    landed = files("events/*.csv")
+
+    @pipeline(sources={"events": landed}, target=EventsBronze)
+    def ingest_events(events: DataFrame) -> DataFrame:
+        return events
+
+    land("events/1.csv", "id\n1\n2\n")
+    assert states(run_pipelines(workspace, project)) == ["loaded"]
+    land("events/2.csv", "id\n2\n3\n")
+    assert states(run_pipelines(workspace, project)) == ["loaded"]
+    assert rows(EventsBronze) == [(1,), (2,), (2,), (3,)]
+    newest = live(workspace.ledger.batches("bronze.events"))[-1]
+    rollback.roll_back(workspace, project, EventsBronze.__table__, [newest.id])
+    assert rows(EventsBronze) == [(1,), (2,)]
+    assert states(run_pipelines(workspace, project)) == ["loaded"]
+    assert rows(EventsBronze) == [(1,), (2,), (2,), (3,)]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("id,at,v\n1,1,a\n1,1,b\n", "one row for each id, at"), ("id,at,v\n,1,a\n", "id is never null")],
+)
+def test_a_batch_that_a_merge_cannot_decide_about_is_not_sealed(
+    workspace: Workspace, project: Project, land: Land, text: str, said: str
+) -> None:
+    class ThingsSilver(SilverTable):
+        id = IntegerField()
+        at = IntegerField()
+        v = StringField()
+
+        class Meta:
+            primary_key = ["id"]
+            sequence_by = "at"
+
+    landed = files("things/*.csv", contract=ThingsSilver)
+
+    @pipeline(sources={"things": landed}, target=ThingsSilver)
+    def ingest_things(things: DataFrame) -> DataFrame:
+        return things
+
+    land("things/1.csv", text)
+    (one,) = run_pipelines(workspace, project).runs
+    assert one.state == "failed"
+    assert said in str(one.error)
