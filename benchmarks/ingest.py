@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakes import load, new_lake
-from rounds import WORK, alternate, made_once, parser, report
+from rounds import WORK, Medians, made_once, measured, parser, report
 
 from alur_nb import (
     BooleanField,
@@ -89,21 +89,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows=given.rows,
         files=given.files,
         rounds=given.rounds,
-        bare_seconds=medians["bare"],
-        alur_seconds=medians["alur"],
-        ratio=medians["alur"] / medians["bare"],
+        **medians.compared(),
         goal=GOAL,
     )
     return 0
 
 
-def on_disk(landing: Path, rows: int, rounds: int) -> dict[str, float]:
+def on_disk(landing: Path, rows: int, rounds: int) -> Medians:
     """Measure with everything on this machine's disk; each round of ours has a new, empty lake."""
     bare = partial(write_bare, get_spark_session(), str(landing), str(WORK / "bare"))
-    return alternate({"bare": bare, "alur": lambda: load("ingest_orders", new_lake(landing), rows)}, rounds)
+    return measured({"bare": bare, "alur": lambda: load("ingest_orders", new_lake(landing), rows)}, rounds)
 
 
-def on_s3(landing: Path, rows: int, rounds: int) -> dict[str, float]:
+def on_s3(landing: Path, rows: int, rounds: int) -> Medians:
     """Measure with everything on servers; each round of ours is a new project with an empty lake."""
     from servers import LAKE, deployed
 
@@ -117,7 +115,7 @@ def on_s3(landing: Path, rows: int, rounds: int) -> dict[str, float]:
             load("ingest_orders", place.open(next(rest)), rows)
 
         bare = partial(write_bare, get_spark_session(), place.landing, f"s3://{LAKE}/bare")
-        return alternate({"bare": bare, "alur": alur}, rounds)
+        return measured({"bare": bare, "alur": alur}, rounds)
 
 
 def write_bare(spark: SparkSession, landing: str, target: str) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lakes import note_as_loaded
-from rounds import parser, report, tell, timed
+from rounds import cpu_seconds, parser, report, tell, timed
 from servers import counted_requests, deployed
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, pipeline, run
@@ -83,13 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         note_all(workspace)
         tell(f"first run, not counted: {timed(lambda: find_nothing(workspace)):.2f} s")
         with counted_requests() as requests:
+            before = cpu_seconds()
             seconds = [timed(lambda: find_nothing(workspace)) for _ in range(given.rounds)]
+            cpu = (cpu_seconds() - before) / given.rounds
     each = len(requests) / given.rounds
     report(
         "nothing_new",
         files=given.files,
         rounds=given.rounds,
         seconds=statistics.median(seconds),
+        cpu_seconds=cpu,
         goal_seconds=GOAL_SECONDS,
         requests=round(each),
         fewer=given.files / each,

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakes import load, new_lake
-from rounds import WORK, Action, alternate, made_once, parser, report
+from rounds import WORK, Action, made_once, measured, parser, report
 
 from alur_nb import (
     BronzeTable,
@@ -107,14 +107,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "bare": partial(read_bare, get_spark_session(), landing),
         "alur": lambda: load("ingest_readings", new_lake(landing), given.files * ROWS_PER_FILE),
     }
-    medians = alternate(actions, given.rounds, warm_up=given.warm_up)
+    medians = measured(actions, given.rounds, warm_up=given.warm_up)
     report(
         "small_files",
         files=given.files,
         rounds=given.rounds,
-        bare_seconds=medians["bare"],
-        alur_seconds=medians["alur"],
-        ratio=medians["alur"] / medians["bare"],
+        **medians.compared(),
         goal=GOAL,
     )
     return 0

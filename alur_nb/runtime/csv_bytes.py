@@ -51,11 +51,13 @@ class CheckedBytes:
         self._digest = hashlib.sha256()
         self._lines_before = lines_before
         self._line_start = b""
+        self._ended = False
 
     def content_hash(self) -> str:
         """Read what is left of the raw file and return the SHA-256 of all of it."""
-        for _ in self._raw():
-            pass
+        if not self._ended:
+            for _ in self._raw():
+                pass
         return self._digest.hexdigest()
 
     def __iter__(self) -> Iterator[bytes]:
@@ -73,6 +75,7 @@ class CheckedBytes:
         while chunk := self._stream.read(_CHUNK_BYTES):
             self._digest.update(chunk)
             yield chunk
+        self._ended = True
 
     def _content(self) -> Iterator[bytes]:
         if self._path.lower().endswith(_OTHER_COMPRESSION):

@@ -254,6 +254,13 @@ def parse_row(data: bytes, marks: Marks) -> tuple[list[bytes], int]:
     return [*values, data[position:]], len(data)
 
 
+@lru_cache(maxsize=32)
+def skipped_lines(comment: bytes) -> re.Pattern[bytes]:
+    """Return what stands before a header: lines without anything, and comments."""
+    line = re.escape(comment) + rb"[^\n]*(?:\n|\Z)" if comment else rb"(?!)"
+    return re.compile(rb"(?:\r?\n|%b)*" % line)
+
+
 def _unescaped(body: bytes, marks: Marks) -> bytes:
     if not marks.escape:
         return body

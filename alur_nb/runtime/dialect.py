@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import BinaryIO
 
 from alur_nb.runtime.csv_bytes import BadFileError, CheckedBytes, LineEnds
-from alur_nb.runtime.csv_scan import Marks, QuoteScan, RowFacts, parse_row
+from alur_nb.runtime.csv_scan import Marks, QuoteScan, RowFacts, parse_row, skipped_lines
 from alur_nb.runtime.errors import DeclarationError, suggest
 
 # Python's name of the codec -> the name that Java knows it by.
@@ -392,7 +391,6 @@ class _Look:
 
     def _header_start(self, marks: Marks) -> tuple[int, int]:
         """Return the offset and the line of the first line that is neither blank nor a comment."""
-        comment = re.escape(marks.comment) + rb"[^\n]*(?:\n|\Z)" if marks.comment else rb"(?!)"
-        skipped = re.match(rb"(?:\r?\n|%b)*" % comment, self._head)
+        skipped = skipped_lines(marks.comment).match(self._head)
         end = skipped.end() if skipped else 0
         return end, self._head.count(b"\n", 0, end) + 1

@@ -15,6 +15,8 @@ from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.globs import glob_regex, is_hidden, split_pattern
 
 _CHUNK_BYTES = 1 << 20
+_MD5_AND_SIZE = re.compile(r"[0-9a-f]{32}-[0-9]+")
+_GLOB_MARK = re.compile(r"([\\*?\[\]{}])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +130,13 @@ def content_of(version: str, content_hash: str | None) -> tuple[str, ...]:
 
     An ETag with a dash is of an upload in parts, whose MD5 it is not (S3 API reference, "Object").
     """
-    md5 = (version,) if re.fullmatch(r"[0-9a-f]{32}-[0-9]+", version) else ()
+    md5 = (version,) if _MD5_AND_SIZE.fullmatch(version) else ()
     return (content_hash, *md5) if content_hash else md5
 
 
 def literal_uri(uri: str) -> str:
     """Return the URI as Spark must be given it to open this file and no other: a path to read is a glob to Spark."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", uri)
+    return _GLOB_MARK.sub(r"\\\1", uri)
 
 
 def _unreadable(file: SourceFile, error: OSError) -> SourceError:

@@ -336,7 +336,18 @@ def _completed(
         return replace(item, outcome="loaded")
     rejected = sum(stage.rejects.by_file.get(item.key, 0) for stage in stages) + dropped.get(item.key, 0)
     good = accepted.get(item.key, 0)
-    return replace(item, parsed=good + rejected, accepted=good, rejected=rejected, outcome="loaded")
+    return Input(
+        item.kind,
+        item.key,
+        item.version,
+        item.size,
+        item.content_hash,
+        parsed=good + rejected,
+        accepted=good,
+        rejected=rejected,
+        outcome="loaded",
+        reason=item.reason,
+    )
 
 
 def _refuse_lost_records(inputs: Sequence[Input], stages: Sequence[Stage]) -> None:

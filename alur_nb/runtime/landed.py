@@ -126,4 +126,4 @@ def source_file(files: Sequence[LandedFile], *, of_rows: bool = False) -> Column
 
 
 def _metadata_uri(file: LandedFile) -> str:
-    return re.sub(r"^file:///", "file:/", file.uri)
+    return f"file:/{file.uri[8:]}" if file.uri.startswith("file:///") else file.uri

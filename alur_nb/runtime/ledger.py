@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, Protocol
 
 from alur_nb.runtime.errors import LeaseBusyError, LeaseLostError, LedgerError
@@ -239,9 +240,12 @@ def batch_from_json(text: str) -> Batch:
     return Batch(**{**values, "state": State(values["state"]), "publication": publication})
 
 
+_input_row = attrgetter(*(column.name for column in fields(Input)))
+
+
 def inputs_to_json(inputs: Sequence[Input]) -> str:
     """Return inputs as a JSON list of rows, in the order of `Input`'s fields."""
-    return json.dumps([[getattr(item, column.name) for column in fields(Input)] for item in inputs])
+    return json.dumps([_input_row(item) for item in inputs])
 
 
 def inputs_from_json(text: str) -> list[Input]:

@@ -215,7 +215,8 @@ def inspect_file(
 
 
 def _judged(planned: PlannedFile, readable: ReadableFile) -> PlannedFile:
-    found = replace(planned, readable=readable)
+    # Not by `replace`, which of 10,000 small files takes a tenth of looking at them.
+    found = PlannedFile(planned.file, planned.status, planned.reason, planned.fix, readable)
     for part in (readable.inspection, readable.binding):
         if part.problem:
             return replace(found, status="bad", reason=part.problem, fix=part.fix)

@@ -20,6 +20,7 @@ from botocore.exceptions import (
     NoCredentialsError,
     ParamValidationError,
 )
+from botocore.loaders import JSONFileLoader
 from botocore.model import Shape
 from botocore.parsers import create_parser
 from botocore.utils import parse_timestamp
@@ -269,6 +270,27 @@ def test_a_missing_region_names_the_line_that_sets_it(monkeypatch: pytest.Monkey
 def test_times_are_read_as_botocore_reads_them(told: object) -> None:
     assert moment_of(told) == parse_timestamp(told)
     assert moment_of(told).tzinfo is not None
+
+
+def test_a_client_is_of_the_credentials_of_now_and_reads_no_description_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {"AWS_SECRET_ACCESS_KEY": "hush", "AWS_DEFAULT_REGION": "us-east-1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "early")
+    client("s3")
+    read = list[str]()
+    load_file = JSONFileLoader.load_file
+
+    def load(self: JSONFileLoader, path: str) -> object:
+        read.append(path)
+        return load_file(self, path)
+
+    monkeypatch.setattr(JSONFileLoader, "load_file", load)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "late")
+    url = client("s3").generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
+    assert "AWSAccessKeyId=late" in url or "Credential=late" in url
+    assert read == []
 
 
 OBJECT = (
