@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
+from alur_nb.authoring.option_spelling import in_options
 from alur_nb.authoring.query import QueryResult
 from alur_nb.authoring.saved import refuse_unsaved, unsaved_notes
 from alur_nb.runtime.context import is_export_mode
-from alur_nb.runtime.errors import CheckError, NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import AlurError, CheckError, NotebookError, NotYetSupportedError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.settings import load_settings
 from alur_nb.ui.arguments import (
@@ -59,12 +60,14 @@ def previewed(
 ) -> Preview:
     """Preview a pipeline in the background of the running cell."""
     from alur_nb.authoring import operate
+    from alur_nb.authoring.option_spelling import preview_in_options
 
     session.project.pipeline(name)
 
     def work(task: Task[Preview]) -> Preview:
         in_job_group(task)
-        return operate.preview(name, rows=rows, sample_rows=sample_rows, files=files, project=session.project)
+        found = operate.preview(name, rows, sample_rows, files, project=session.project)
+        return preview_in_options(found, session.by_options.__contains__)
 
     return in_background(session.shell, Task(f"preview of {name}", work))
 
@@ -123,6 +126,8 @@ def run(session: Session, line: str, body: str | None) -> RunReport:
         session.memory.note(report)
         # The report is what was done; the error behind it is what stops the notebook, and tells itself.
         error = _error_of(failed[0])
+        if isinstance(error, AlurError) and error.fix and failed[0].name in session.by_options:
+            error.fix = in_options(error.fix)
         publish(_without_error(report, failed[0]))
         raise error
     return report

@@ -74,6 +74,8 @@ class Session:
         self.memory = Memory()
         self.ran: dict[str, str] = {}
         """Cell id -> the source of the last run, of the cells that declare something."""
+        self.by_options: set[str] = set()
+        """The pipelines that a magic's options declare: advice about them is in options too."""
         self.cell_ids: set[str] = set()
         """The front end's ids of the cells that ran."""
         # Outside of a cell, where a program calls a magic, an anonymous one.
@@ -208,6 +210,8 @@ class Session:
     def _heard(self, declared: Declared) -> None:
         cell = self.cell
         cell.declared.append(declared)
+        if isinstance(declared, flow.Pipeline):
+            self.by_options.discard(declared.name)
         kind, name = (
             ("table", declared.qualified_name) if isinstance(declared, Table) else ("pipeline", declared.name)
         )
