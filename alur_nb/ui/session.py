@@ -114,11 +114,14 @@ class Session:
             return None
         # A batch run has only ids that are made from the text; those are in no notebook.
         return tuple(
-            RanCell(str(origin), tuple(found), self.ran.get(cell_id), None if is_text else cell_id)
+            RanCell(str(origin), tuple(found), self._source(origin), None if is_text else origin.cell_id)
             for origin, found in cells.items()
-            for cell_id in [origin.cell_id or ""]
-            for is_text in [cell_id.startswith(TEXT)]
+            for is_text in [(origin.cell_id or "").startswith(TEXT)]
         )
+
+    def _source(self, origin: Origin) -> str | None:
+        """Return a cell's text as it ran last, or runs now."""
+        return self.cell.source if origin == self.cell.origin else self.ran.get(origin.cell_id or "")
 
     @property
     def takes_cells(self) -> bool:
