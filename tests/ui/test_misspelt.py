@@ -10,7 +10,6 @@ from alur_nb.ui import magics
 from alur_nb.ui.misspelt import Misspelt
 from tests.ui.conftest import Notebook
 
-
 MISSPELT = [
     ("%alur_prewiev orders -n 5", "There is no magic `%alur_prewiev` (did you mean `%alur_preview`?).", 1),
     ("%alurr", "There is no magic `%alurr` (did you mean `%alur`?).", 1),
