@@ -267,13 +267,17 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
     from alur_nb.ui.export_panel_work import in_own_loop
 
     options = export_command().parse(line, session.names)
-    settings = load_settings()
-    notebook = operate.find_notebook(settings, options.notebook, session.cell_ids)
-    if options.env is not None:
-        settings.environment(options.env)  # a name that is not there is told first
-    if options.notebook is None or notebook == session.saved_notebook():
-        # Another notebook than this kernel's own is nothing that ran here.
-        refuse_unsaved(notebook, session.ran_cells() or ())
+    ran = session.ran_cells() or ()
+
+    def notebook() -> Path:
+        settings = load_settings()
+        found = operate.find_notebook(settings, options.notebook, session.cell_ids)
+        if options.env is not None:
+            settings.environment(options.env)  # a name that is not there is told first
+        if options.notebook is None or found == session.saved_notebook():
+            # Another notebook than this kernel's own is nothing that ran here.
+            refuse_unsaved(found, ran)
+        return found
 
     def work(task: Task[Bundle]) -> Bundle:
         following = Following(
@@ -283,7 +287,7 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
         )
         return in_own_loop(
             lambda: operate.export(
-                notebook,
+                notebook(),
                 options.env,
                 options.out,
                 parameters=dict(options.parameter or ()),

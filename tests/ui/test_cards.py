@@ -25,6 +25,7 @@ from alur_nb.authoring.preview_facts import (
     Step,
 )
 from alur_nb.authoring.query import QueryResult
+from alur_nb.authoring.rejects import RejectsReport
 from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.errors import SourceError
 from alur_nb.runtime.problems import Problem
@@ -305,7 +306,7 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel())
+    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel(), RejectsReport("", 0, {}))
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 
