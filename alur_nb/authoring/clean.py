@@ -17,8 +17,11 @@ WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _WIDGET_STATE = "widgets"
 # Times of the runs: JupyterLab's `recordTiming` writes the one, papermill the other, into cells and the notebook.
 _TIMES = ("execution", "papermill")
-# The line that our outputs mark as the one that differs; a long one goes on further in.
-_ELAPSED_TEXT = r"(?:\A|\n) *elapsed: [\d.]+ s(?:, the longest: [^\n]*(?:\n    [^\n]*)*)?\Z"
+# The line that our outputs mark as the one that differs; a long one goes on further in. Only the next step stands below.
+_NEXT_STEP = r"\nnext, to [^\n]*(?:\n  %[^\n]*)?"
+_ELAPSED_TEXT = (
+    rf"(?:\A|\n) *elapsed: [\d.]+ s(?:, the longest: [^\n]*(?:\n    [^\n]*)*)?(?=(?:{_NEXT_STEP})?\Z)"
+)
 _ELAPSED_HTML = r"<p>elapsed: [\d.]+ s(?:, the longest: [^<]*)?</p>"
 # The progress of work that is over has it at the end of its head, which stays; a long head is wrapped.
 _OVER = r":\s+(?:done|failed|cancelled)),\s+elapsed:\s+[\d.]+\s+s"

@@ -124,6 +124,8 @@ def _declare(session: Session, magic: str, line: str, body: str | None) -> Decla
                 place=Place(line=1),
                 fix=f"Run the cell that declares {error.name}, or import it.",
             ) from error
+    if not is_typed:
+        session.by_options |= {one.name for one in declared if isinstance(one, Pipeline)}
     return Declaration(
         tables=tuple(one for one in declared if isinstance(one, Table)),
         pipelines=tuple(one for one in declared if isinstance(one, Pipeline)),

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.history import History
+from alur_nb.authoring.option_spelling import in_options
 from alur_nb.authoring.query import QueryResult
 from alur_nb.authoring.saved import refuse_unsaved, unsaved_notes
 from alur_nb.runtime.context import is_export_mode
-from alur_nb.runtime.errors import CheckError, NotebookError, Place
+from alur_nb.runtime.errors import AlurError, CheckError, NotebookError, Place
 from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.settings import load_settings
 from alur_nb.ui import deploying
@@ -60,12 +61,14 @@ def previewed(
 ) -> Preview:
     """Preview a pipeline in the background of the running cell."""
     from alur_nb.authoring import operate
+    from alur_nb.authoring.option_spelling import preview_in_options
 
     session.project.pipeline(name)
 
     def work(task: Task[Preview]) -> Preview:
         in_job_group(task)
-        return operate.preview(name, rows=rows, sample_rows=sample_rows, files=files, project=session.project)
+        found = operate.preview(name, rows, sample_rows, files, project=session.project)
+        return preview_in_options(found, session.by_options.__contains__)
 
     return in_background(session.shell, Task(f"preview of {name}", work))
 
@@ -126,6 +129,8 @@ def run(session: Session, line: str, body: str | None) -> RunReport | DeployedRu
         session.memory.note(report)
         # The report is what was done; the error behind it is what stops the notebook, and tells itself.
         error = _error_of(failed[0])
+        if isinstance(error, AlurError) and error.fix and failed[0].name in session.by_options:
+            error.fix = in_options(error.fix)
         publish(_without_error(report, failed[0]))
         raise error
     return report
@@ -265,13 +270,17 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
     from alur_nb.ui.export_panel_work import in_own_loop
 
     options = export_command().parse(line, session.names)
-    settings = load_settings()
-    notebook = operate.find_notebook(settings, options.notebook, session.cell_ids)
-    if options.env is not None:
-        settings.environment(options.env)  # a name that is not there is told first
-    if options.notebook is None or notebook == session.saved_notebook():
-        # Another notebook than this kernel's own is nothing that ran here.
-        refuse_unsaved(notebook, session.ran_cells() or ())
+    ran = session.ran_cells() or ()
+
+    def notebook() -> Path:
+        settings = load_settings()
+        found = operate.find_notebook(settings, options.notebook, session.cell_ids)
+        if options.env is not None:
+            settings.environment(options.env)  # a name that is not there is told first
+        if options.notebook is None or found == session.saved_notebook():
+            # Another notebook than this kernel's own is nothing that ran here.
+            refuse_unsaved(found, ran)
+        return found
 
     def work(task: Task[Bundle]) -> Bundle:
         following = Following(
@@ -281,7 +290,7 @@ def export(session: Session, line: str, body: str | None) -> Bundle | ExportPane
         )
         return in_own_loop(
             lambda: operate.export(
-                notebook,
+                notebook(),
                 options.env,
                 options.out,
                 parameters=dict(options.parameter or ()),

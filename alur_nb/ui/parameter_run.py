@@ -34,12 +34,12 @@ def with_parameters(
     from alur_nb.authoring.which_notebook import project_notebooks
 
     settings = load_settings()
-    typed_by_notebook([read_notebook(path) for path in project_notebooks(settings)], given)
     try:
         own = find_notebook(settings, cell_ids=session.cell_ids)
     except SettingsError as error:
         error.fix = "Save this notebook: with -p it runs as it is saved. Or in a terminal: alur run NAME -p NAME=VALUE"
         raise
+    typed_by_notebook([read_notebook(path) for path in project_notebooks(settings)], given)
     refuse_unsaved(own, session.ran_cells() or (), again="run again")
     values = ", ".join(f"{key}={value}" for key, value in given.items())
     note = f"ran with {values}, as the notebook is saved, in a process of its own"

@@ -76,6 +76,8 @@ class Session:
         """The one that is meant on AWS where none is named; `%alur_env` chooses it."""
         self.ran: dict[str, str] = {}
         """Cell id -> the source of the last run, of the cells that declare something."""
+        self.by_options: set[str] = set()
+        """The pipelines that a magic's options declare: advice about them is in options too."""
         self.cell_ids: set[str] = set()
         """The front end's ids of the cells that ran."""
         # Outside of a cell, where a program calls a magic, an anonymous one.
@@ -114,11 +116,14 @@ class Session:
             return None
         # A batch run has only ids that are made from the text; those are in no notebook.
         return tuple(
-            RanCell(str(origin), tuple(found), self.ran.get(cell_id), None if is_text else cell_id)
+            RanCell(str(origin), tuple(found), self._source(origin), None if is_text else origin.cell_id)
             for origin, found in cells.items()
-            for cell_id in [origin.cell_id or ""]
-            for is_text in [cell_id.startswith(TEXT)]
+            for is_text in [(origin.cell_id or "").startswith(TEXT)]
         )
+
+    def _source(self, origin: Origin) -> str | None:
+        """Return a cell's text as it ran last, or runs now."""
+        return self.cell.source if origin == self.cell.origin else self.ran.get(origin.cell_id or "")
 
     @property
     def takes_cells(self) -> bool:
@@ -210,6 +215,8 @@ class Session:
     def _heard(self, declared: Declared) -> None:
         cell = self.cell
         cell.declared.append(declared)
+        if isinstance(declared, flow.Pipeline):
+            self.by_options.discard(declared.name)
         kind, name = (
             ("table", declared.qualified_name) if isinstance(declared, Table) else ("pipeline", declared.name)
         )

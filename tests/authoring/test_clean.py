@@ -103,6 +103,19 @@ def test_the_progress_of_what_is_over_loses_its_clock_alone(title: str, state: S
         assert "elapsed" not in "".join(reading)
 
 
+@pytest.mark.parametrize(
+    "step",
+    ["next, to see its rows: %alur_sql select * from t", "next, to see its rows:\n  %alur_sql select 1"],
+)
+def test_the_elapsed_time_goes_where_a_next_step_stands_below_it(step: str) -> None:
+    one, other = (
+        clean_text(notebook(displayed({"text/plain": f"+ p -> t: loaded\nelapsed: {seconds} s\n{step}"})))
+        for seconds in ("1.0", "22.5")
+    )
+    assert one == other
+    assert "".join(outputs_of(one)[0]["data"]["text/plain"]) == f"+ p -> t: loaded\n{step}"
+
+
 def test_what_the_user_printed_or_computed_is_not_touched() -> None:
     printed = nbformat.v4.new_output("stream", name="stdout", text="elapsed: 1.0 s\n")
     other = displayed({"text/plain": "elapsed: 1.0 s and more\nelapsed: 2.0 s\nthe end"})

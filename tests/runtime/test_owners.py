@@ -40,6 +40,8 @@ def test_a_process_of_this_machine_lives_however_long_it_has_not_renewed() -> No
 def test_another_process_with_the_same_pid_is_not_the_owner() -> None:
     host, pid, _ = local_owner().split("/")
     assert not may_live(f"{host}/{pid}/1", local_owner(), NOW)
+    # Of a process that could not be looked up when it took the lease nothing is known.
+    assert not may_live(f"{host}/{pid}/", local_owner(), NOW)
 
 
 @pytest.mark.parametrize("asking", ["jr_1_attempt_1", "jr_1", "jr_1_attempt_12"])

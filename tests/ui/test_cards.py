@@ -27,6 +27,7 @@ from alur_nb.authoring.preview_facts import (
     Step,
 )
 from alur_nb.authoring.query import QueryResult
+from alur_nb.authoring.rejects import RejectsReport
 from alur_nb.authoring.report_facts import Status
 from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.errors import SourceError
@@ -307,7 +308,16 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel(), LineageReport(), Status())
+    values = (
+        CHECK,
+        BUNDLE,
+        PREVIEW,
+        Inference("", ""),
+        ExportPanel(),
+        LineageReport(),
+        Status(),
+        RejectsReport("", 0, {}),
+    )
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from IPython.core.error import UsageError
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -11,31 +10,24 @@ from alur_nb.ui import magics
 from alur_nb.ui.misspelt import Misspelt
 from tests.ui.conftest import Notebook
 
+MISSPELT = [
+    ("%alur_prewiev orders -n 5", "There is no magic `%alur_prewiev` (did you mean `%alur_preview`?).", 1),
+    ("%alurr", "There is no magic `%alurr` (did you mean `%alur`?).", 1),
+    ("%%alur_tabel orders\nid int", "no magic `%%alur_tabel` (did you mean `%%alur_table`?).", 1),
+    ("%%alur_preview orders\nid int", "%alur_preview takes no body.", 1),
+    ("x = 1\n\np = %alur_rnu --all", "no magic `%alur_rnu` (did you mean `%alur_run`?).", 3),
+    ("%alur_zzzzzzzzzz", "There is no magic `%alur_zzzzzzzzzz`.", 1),
+]
 
-@pytest.mark.parametrize(
-    ("cell", "said", "line"),
-    [
-        (
-            "%alur_prewiev orders -n 5",
-            "There is no magic `%alur_prewiev` (did you mean `%alur_preview`?).",
-            1,
-        ),
-        ("%alurr", "There is no magic `%alurr` (did you mean `%alur`?).", 1),
-        ("%%alur_tabel orders\nid int", "no magic `%%alur_tabel` (did you mean `%%alur_table`?).", 1),
-        ("%%alur_preview orders\nid int", "%alur_preview takes no body.", 1),
-        ("x = 1\n\np = %alur_rnu --all", "no magic `%alur_rnu` (did you mean `%alur_run`?).", 3),
-        ("%alur_zzzzzzzzzz", "There is no magic `%alur_zzzzzzzzzz`.", 1),
-    ],
-)
-def test_a_misspelt_magic_is_answered_with_the_nearest(
-    notebook: Notebook, cell: str, said: str, line: int
-) -> None:
-    notebook.run(cell)
-    assert isinstance(notebook.error, NotebookError)
-    assert said in notebook.error_lines[0]
-    assert notebook.error_lines[1] == f"  where: cell [2], line {line}"
-    assert notebook.error_lines[2].startswith("  next:  ")
-    assert len(notebook.error_lines) == 3
+
+def test_a_misspelt_magic_is_answered_with_the_nearest(notebook: Notebook) -> None:
+    for number, (cell, said, line) in enumerate(MISSPELT, start=2):
+        notebook.run(cell)
+        assert isinstance(notebook.error, NotebookError), cell
+        assert said in notebook.error_lines[0]
+        assert notebook.error_lines[1] == f"  where: cell [{number}], line {line}"
+        assert notebook.error_lines[2].startswith("  next:  ")
+        assert len(notebook.error_lines) == 3
 
 
 def test_what_stands_before_it_has_run(notebook: Notebook) -> None:

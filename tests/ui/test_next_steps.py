@@ -8,19 +8,20 @@ from typing import Any
 
 import pytest
 
+import alur_nb
 from alur_nb.authoring.preview_facts import Preview
 from alur_nb.authoring.query import QueryResult
 from alur_nb.authoring.rejects import RejectsReport
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import PipelineRun, RunReport
+from alur_nb.runtime.tables import Table
+from alur_nb.runtime.types import IntegerField
 from alur_nb.ui.cards import to_html, to_text
 from alur_nb.ui.memory import Memory
 from tests.ui.conftest import Notebook
 
 ORDERS = "%%alur_table orders\nid int"
 INGEST = "%alur_pipeline ingest_orders --from 'orders/*.csv' --target OrdersBronze"
-LATE = "%%alur_table late\nid int"
-FIND = "%%alur_pipeline find_late --target late\nselect id from new(orders)"
 PREVIEW = Preview("ingest_orders", "bronze.orders", "would load")
 
 
@@ -46,11 +47,20 @@ def below(notebook: Notebook, value: object) -> list[str]:
 
 
 @pytest.fixture
-def shop(notebook: Notebook) -> Notebook:
-    """A notebook whose declarations have been made, each with its step said."""
-    for number, cell in enumerate((ORDERS, INGEST, LATE, FIND)):
-        notebook.ok(cell, f"id-{number}")
-    return notebook
+def shop(project: Project) -> Project:
+    """A project of two pipelines, one behind the other."""
+    orders, late = (
+        Table("bronze", name, f"{name.title()}Bronze", {"id": IntegerField()}) for name in ("orders", "late")
+    )
+    for one in (orders, late):
+        project.declare_table(one)
+    alur_nb.pipeline(sources={"rows": alur_nb.files("o/*.csv")}, target=orders, name="ingest_orders")(_passed)
+    alur_nb.pipeline(sources={"rows": alur_nb.new(orders)}, target=late, name="find_late")(_passed)
+    return project
+
+
+def _passed(rows: Any) -> Any:
+    return rows
 
 
 def test_a_table_is_to_be_filled_and_a_pipeline_to_be_previewed(notebook: Notebook) -> None:
@@ -93,25 +103,25 @@ def test_a_table_of_a_later_layer_has_no_step(notebook: Notebook) -> None:
         (QueryResult(), ""),
     ],
 )
-def test_what_follows(shop: Notebook, project: Project, value: object, said: str) -> None:
-    assert step(Memory(), project, value) == said
+def test_what_follows(shop: Project, value: object, said: str) -> None:
+    assert step(Memory(), shop, value) == said
 
 
-def test_what_was_run_with_all_that_it_feeds_is_to_be_looked_at(shop: Notebook, project: Project) -> None:
+def test_what_was_run_with_all_that_it_feeds_is_to_be_looked_at(shop: Project) -> None:
     runs = (*report().runs, PipelineRun("find_late", "bronze.late", "loaded"))
-    assert step(Memory(), project, RunReport("run", runs)) == (
+    assert step(Memory(), shop, RunReport("run", runs)) == (
         "next, to see its rows: %alur_sql select * from bronze.late"
     )
 
 
-def test_a_step_that_was_taken_is_not_said_again(shop: Notebook, project: Project) -> None:
+def test_a_step_that_was_taken_is_not_said_again(shop: Project) -> None:
     memory = Memory()
-    assert step(memory, project, PREVIEW)
-    step(memory, project, report())
-    assert not step(memory, project, PREVIEW)
-    assert step(memory, project, report(rejected=1)).startswith("next, to see the rejected")
-    step(memory, project, RejectsReport("bronze.orders", 1, {}))
-    assert "rejects" not in step(memory, project, report(rejected=1))
+    assert step(memory, shop, PREVIEW)
+    step(memory, shop, report())
+    assert not step(memory, shop, PREVIEW)
+    assert step(memory, shop, report(rejected=1)).startswith("next, to see the rejected")
+    step(memory, shop, RejectsReport("bronze.orders", 1, {}))
+    assert "rejects" not in step(memory, shop, report(rejected=1))
 
 
 def test_an_export_has_nobody_to_tell(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,32 +43,23 @@ def shop(notebook: Notebook, workspace: Workspace, monkeypatch: pytest.MonkeyPat
     return notebook
 
 
-@pytest.mark.parametrize("name", ["orders", "ingest_orders"])
-def test_rejects_are_counted_by_reason_without_spark(shop: Notebook, name: str) -> None:
-    found = shop.ok(f"%alur_rejects {name} --by-reason")
-    assert (found.total, found.by_reason) == (6, {"id: is not a whole number": 4, "other": 2})
-    assert str(found).splitlines() == [
-        "6 rejected rows in bronze.orders",
-        "       4  id: is not a whole number",
-        "       2  other",
-    ]
-
-
-def test_the_last_batch_is_counted_alone(shop: Notebook) -> None:
-    found = shop.ok("%alur_rejects orders --last --by-reason")
-    assert (found.total, found.batch) == (3, "00000002-0001")
-
-
-def test_where_nothing_was_rejected_no_spark_is_started(shop: Notebook) -> None:
+def test_rejects_are_counted_by_reason_without_spark(shop: Notebook) -> None:
+    for name in ("orders", "ingest_orders"):
+        found = shop.ok(f"%alur_rejects {name} --by-reason")
+        assert (found.total, found.by_reason) == (6, {"id: is not a whole number": 4, "other": 2})
+        assert str(found).splitlines() == [
+            "6 rejected rows in bronze.orders",
+            "       4  id: is not a whole number",
+            "       2  other",
+        ]
+    last = shop.ok("%alur_rejects orders --last --by-reason")
+    assert (last.total, last.batch) == (3, "00000002-0001")
     assert str(shop.ok("%alur_rejects late")) == "0 rejected rows in bronze.late"
 
 
-def test_rows_are_read_in_the_background(shop: Notebook) -> None:
+def test_rows_are_read_in_the_background_of_a_name_that_is_there(shop: Notebook) -> None:
     shop.run("%alur_rejects orders")
     assert "it needs no Spark" in str(shop.error)
-
-
-def test_a_name_that_nearly_fits_is_suggested(shop: Notebook) -> None:
     shop.run("%alur_rejects ordrs")
     assert isinstance(shop.error, DeclarationError)
     assert "did you mean `orders`?" in shop.error_lines[0]

@@ -75,6 +75,8 @@ REQUIREMENTS: dict[str, tuple[str, ...]] = {
         "ui/test_mistakes.py::test_a_mistake_ends_its_cell_in_the_golden_lines",
         "ui/test_did_you_mean.py::test_a_name_that_nearly_fits_is_suggested",
         "ui/test_magics.py::test_a_question_mark_shows_usage_and_example",
+        "ui/test_magics.py::test_a_question_mark_speaks_of_what_is_declared_by_then",
+        "ui/test_misspelt.py::test_a_misspelt_magic_is_answered_with_the_nearest",
         "ui/test_lake_magics.py::test_each_example_of_the_help_runs",
     ),
     "11. The same bytes twice, and `alur clean` takes the rest away": (

@@ -139,3 +139,18 @@ def test_loading_twice_hooks_once(notebook: Notebook, project: Project) -> None:
     notebook.ok(ORDERS, "a")
     notebook.ok("%%alur_table orders\nnumber int", "b")
     assert len(notebook.shown()) == 1
+
+
+def test_a_pipeline_is_known_by_the_way_it_was_declared(notebook: Notebook, shell: InteractiveShell) -> None:
+    session = magics._sessions[shell]
+    notebook.ok(ORDERS, "a")
+    notebook.ok("%alur_pipeline load --from 'o/*.csv' --target orders", "b")
+    assert session.by_options == {"load"}
+    python = (
+        "import alur_nb\n@alur_nb.pipeline(sources={'o': alur_nb.files('o/*.csv')}, target=OrdersBronze)\n"
+        "def load(o): return o"
+    )
+    for cell in (f"%%alur_pipeline\n{python}", python):
+        notebook.ok("%alur_pipeline load --from 'o/*.csv' --target orders", "b")
+        notebook.ok(cell, "b")
+        assert not session.by_options

@@ -74,3 +74,14 @@ def test_another_notebook_is_none_of_this_kernels(shop: Notebook, exported: list
     shop.ok("%%alur_table visits\nid int", "visits")
     shop.ok("%alur_export --env dev --notebook other.ipynb")
     assert exported == ["other.ipynb"]
+
+
+def test_a_batch_run_may_declare_and_export_in_one_cell(notebook: Notebook, exported: list[str]) -> None:
+    Path("alur.toml").write_text(SETTINGS, encoding="utf-8")
+    cell = (
+        "import alur_nb\nclass OrdersBronze(alur_nb.BronzeTable):\n    id = alur_nb.IntegerField()\n"
+        "get_ipython().run_line_magic('alur_export', '--env dev')"
+    )
+    save({"all": cell})
+    notebook.ok(cell, None, stdin=False)
+    assert exported == ["shop.ipynb"]
