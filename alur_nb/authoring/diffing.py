@@ -50,6 +50,11 @@ class DiffReport:
         """Whether the two states hold the same rows."""
         return not (self.added or self.removed or self.changed)
 
+    @property
+    def example_lines(self) -> list[str]:
+        """The examples, a line each."""
+        return [_example(one) for one in self.examples]
+
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold; a value that it cannot is its text."""
         return {
@@ -80,7 +85,7 @@ class DiffReport:
         else:
             lines.append(f"  {plural(self.added, 'row')} added, {self.removed:,} removed")
         lines += [f"  {name}: differs in {plural(count, 'row')}" for name, count in self.columns.items()]
-        lines += [f"    {_example(one)}" for one in self.examples]
+        lines += [f"    {one}" for one in self.example_lines]
         lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 

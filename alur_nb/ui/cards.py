@@ -20,7 +20,7 @@ from alur_nb.runtime.report import PipelineRun, RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
 from alur_nb.ui import memory
-from alur_nb.ui.declaring import Declaration, pipeline_text, table_text
+from alur_nb.ui.declaring import Declaration, pipeline_text, table_text, write_facts
 from alur_nb.ui.display import show
 from alur_nb.ui.form_facts import Form, form_card
 from alur_nb.ui.glance import Glance
@@ -48,7 +48,9 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from alur_nb.authoring.bundle import Bundle
+    from alur_nb.authoring.diffing import DiffReport
     from alur_nb.authoring.infer_facts import Inference
+    from alur_nb.authoring.maintaining import MaintenanceReport
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
     from alur_nb.ui.export_panel import ExportPanel
@@ -84,15 +86,6 @@ def table_card(value: Table) -> Html:
             ("column", "type", "nullable", "comment"),
             rows,
         ),
-    )
-
-
-def write_facts(value: Table) -> tuple[tuple[str, str], ...]:
-    """Return what a table says of its merge, empty where it says nothing."""
-    return (
-        ("last version by", value.sequence_by or ""),
-        ("deletes when", value.delete_when or ""),
-        ("history", "every version (scd_type 2)" if value.write_mode == "history" else ""),
     )
 
 
@@ -266,6 +259,18 @@ def _panel_card(value: ExportPanel) -> Html:
     return facts_card(value.facts)
 
 
+def _diff_card(value: DiffReport) -> Html:
+    from alur_nb.ui.table_states_card import diff_card
+
+    return diff_card(value)
+
+
+def _maintenance_card(value: MaintenanceReport) -> Html:
+    from alur_nb.ui.table_states_card import maintenance_card
+
+    return maintenance_card(value)
+
+
 def _facts(*facts: tuple[str, Content]) -> Html:
     """Return the facts that there are as a description list."""
     found = [joined(tag("dt", name), tag("dd", value)) for name, value in facts if value]
@@ -308,6 +313,8 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
+    ("alur_nb.authoring.diffing", "DiffReport"): _diff_card,
+    ("alur_nb.authoring.maintaining", "MaintenanceReport"): _maintenance_card,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
@@ -324,6 +331,8 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
+    ("alur_nb.authoring.diffing", "DiffReport"): paged,
+    ("alur_nb.authoring.maintaining", "MaintenanceReport"): paged,
 }
 
 

@@ -42,6 +42,15 @@ def table_text(table: Table) -> str:
     return f"table {table.qualified_name} ({table.class_name}): {count} column{'' if count == 1 else 's'}"
 
 
+def write_facts(value: Table) -> tuple[tuple[str, str], ...]:
+    """Return what a table says of its merge, empty where it says nothing."""
+    return (
+        ("last version by", value.sequence_by or ""),
+        ("deletes when", value.delete_when or ""),
+        ("history", "every version (scd_type 2)" if value.write_mode == "history" else ""),
+    )
+
+
 def pipeline_text(pipeline: Pipeline) -> str:
     """Return a pipeline in one line."""
     from alur_nb.authoring.listing import source_text

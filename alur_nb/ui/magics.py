@@ -15,13 +15,15 @@ from alur_nb.authoring.command_line import Command
 from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import load_settings
-from alur_nb.ui import cards, completions, declaring, operating
+from alur_nb.ui import cards, completions, declaring, operating, table_states
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
+    diff_command,
     export_command,
     history_command,
     later_command,
+    maintain_command,
     preview_command,
     run_command,
     sql_command,
@@ -67,6 +69,8 @@ def all_magics() -> tuple[Magic, ...]:
         Magic(preview_command(), operating.preview),
         Magic(run_command(), operating.run),
         Magic(history_command(), operating.history),
+        Magic(diff_command(), table_states.diff),
+        Magic(maintain_command(), table_states.maintain),
         Magic(sql_command(), operating.sql, "line_cell"),
         Magic(check_command(), operating.check),
         Magic(export_command(), operating.export),

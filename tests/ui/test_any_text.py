@@ -91,6 +91,8 @@ REPLACING = {
     "%alur_run": {"NAME", "--env", "--since", "--until", "--files", "--max-files"},
     "%alur_sql": {"-n", "--rows"},
     "%alur_history": {"NAME", "-n", "--last"},
+    "%alur_diff": {"NAME", "-n", "--rows"},
+    "%alur_maintain": {"NAME"},
     "%alur_export": {"--env", "--out", "--notebook"},
 }
 """The options that replace `{name}`; in `%alur_table` and `%alur_pipeline` `--from` alone does, as a name in the code."""

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from alur_nb.authoring.bundle import Bundle
+from alur_nb.authoring.diffing import DiffReport
 from alur_nb.authoring.infer_facts import Inference
+from alur_nb.authoring.maintaining import MaintenanceReport
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
@@ -303,7 +305,8 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel())
+    states = (DiffReport("", "", "", (), 0, 0, 0, 0), MaintenanceReport())
+    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel(), *states)
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 
