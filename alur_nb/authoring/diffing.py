@@ -136,8 +136,8 @@ def compare(
 def _has_twice(frame: DataFrame, key: Sequence[str]) -> bool:
     from pyspark.sql import functions as F
 
-    grouped = frame.groupBy(*map(quoted, key)).agg(F.count(F.lit(1)).alias("n"))
-    return bool(grouped.where("n > 1").limit(1).count())
+    grouped = frame.groupBy(*map(quoted, key)).agg(F.count(F.lit(1)).alias(_STATUS))
+    return bool(grouped.where(F.col(_STATUS) > 1).limit(1).count())
 
 
 def _by_key(

@@ -86,10 +86,10 @@ def test_batches_of_parquet_are_compared(
 ) -> None:
     meta = type("Meta", (), {"primary_key": "id"})
     table = type("OrdersBronze", (BronzeTable,), {"id": LongField(), "name": StringField(), "Meta": meta})
-    pipeline(sources={"orders": files("orders/*.csv")}, target=table)(_ingest)
+    pipeline(sources={"orders": files("orders/*.csv")}, target=table)(ingest)
     for number in (1, 2):
         land(f"orders/{number}.csv", f"id,name\n{number},n\n")
-        assert run(_name(project), project=project, workspace=workspace).ok
+        assert run("ingest", project=project, workspace=workspace).ok
     report = diff(project, "orders", "1", workspace=workspace)
     assert (report.before[:6], report.after, report.rows_before, report.rows_after) == ("batch ", "now", 1, 2)
     assert (report.added, report.removed) == (1, 0)
@@ -97,12 +97,8 @@ def test_batches_of_parquet_are_compared(
     assert read(table, at="2020-01-01", workspace=workspace).count() == 0
 
 
-def _ingest(orders: Any) -> Any:
+def ingest(orders: Any) -> Any:
     return orders
-
-
-def _name(project: Project) -> str:
-    return next(iter(project.pipelines))
 
 
 @pytest.mark.slow
