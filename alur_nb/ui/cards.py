@@ -43,14 +43,13 @@ from alur_nb.ui.html import (
     tag,
 )
 from alur_nb.ui.plain import page, paged
+from alur_nb.ui.table_states_card import STATE_CARDS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from alur_nb.authoring.bundle import Bundle
-    from alur_nb.authoring.diffing import DiffReport
     from alur_nb.authoring.infer_facts import Inference
-    from alur_nb.authoring.maintaining import MaintenanceReport
     from alur_nb.authoring.operate import CheckReport
     from alur_nb.authoring.preview_facts import Preview
     from alur_nb.ui.export_panel import ExportPanel
@@ -259,18 +258,6 @@ def _panel_card(value: ExportPanel) -> Html:
     return facts_card(value.facts)
 
 
-def _diff_card(value: DiffReport) -> Html:
-    from alur_nb.ui.table_states_card import diff_card
-
-    return diff_card(value)
-
-
-def _maintenance_card(value: MaintenanceReport) -> Html:
-    from alur_nb.ui.table_states_card import maintenance_card
-
-    return maintenance_card(value)
-
-
 def _facts(*facts: tuple[str, Content]) -> Html:
     """Return the facts that there are as a description list."""
     found = [joined(tag("dt", name), tag("dd", value)) for name, value in facts if value]
@@ -313,8 +300,7 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.preview_facts", "Preview"): _preview_card,
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
-    ("alur_nb.authoring.diffing", "DiffReport"): _diff_card,
-    ("alur_nb.authoring.maintaining", "MaintenanceReport"): _maintenance_card,
+    **STATE_CARDS,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
@@ -331,8 +317,7 @@ TEXTS: dict[type, Callable[[Any], str]] = {
 LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.preview_facts", "Preview"): str,
     ("alur_nb.authoring.operate", "CheckReport"): paged,
-    ("alur_nb.authoring.diffing", "DiffReport"): paged,
-    ("alur_nb.authoring.maintaining", "MaintenanceReport"): paged,
+    **dict.fromkeys(STATE_CARDS, paged),
 }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from alur_nb.runtime.errors import plural
 from alur_nb.ui.html import Content, Html, card, code, items, paragraph, strong, table
@@ -38,3 +39,10 @@ def maintenance_card(value: MaintenanceReport) -> Html:
         return card(paragraph(str(value)))
     head = f"{plural(len(value.done), 'table')} looked after"
     return card(paragraph(strong(head)), items(str(value).splitlines()))
+
+
+STATE_CARDS: Mapping[tuple[str, str], Callable[[Any], Html]] = {
+    ("alur_nb.authoring.diffing", "DiffReport"): diff_card,
+    ("alur_nb.authoring.maintaining", "MaintenanceReport"): maintenance_card,
+}
+"""By module and name: importing the types would load more than `%load_ext` may."""
