@@ -6,6 +6,7 @@ from pathlib import Path
 
 from alur_nb.runtime.contract import Table
 from alur_nb.runtime.flow import Pipeline
+from alur_nb.runtime.iceberg_catalog import identifier, is_available, open_catalog
 from alur_nb.runtime.pipelines import files
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.quality import Expectation, no_nulls_in_column
@@ -19,7 +20,7 @@ from alur_nb.runtime.types import (
     StringField,
     TimestampField,
 )
-from alur_nb.runtime.workspace import open_workspace
+from alur_nb.runtime.workspace import Workspace, open_workspace
 
 _LANDING = {
     "orders/1.csv": "order_id,customer,amount,ordered,at\n"
@@ -80,6 +81,27 @@ def work(root: Path) -> None:
         str(operate.preview(name, project=project, workspace=place))
     operate.run(project=project, workspace=place)
     query("SELECT customer, count(*) AS orders FROM orders GROUP BY customer", project, place)
+    _merge(place)
+
+
+def _merge(place: Workspace) -> None:
+    """Make, fill, merge and read an Iceberg table where the session has Iceberg; it takes Java longest of all."""
+    from alur_nb.runtime.context import get_spark_session
+
+    spark = get_spark_session()
+    if not is_available(spark):
+        return
+    open_catalog(spark, place.settings.warehouse)
+    name = identifier("silver", "orders")
+    spark.sql(f"CREATE TABLE {name} (id BIGINT, n INT, batch_id STRING) USING iceberg")
+    spark.range(100).selectExpr("id", "1 n", "'1' batch_id").writeTo(name).append()
+    spark.range(50, 150).selectExpr("id", "2 n", "'2' batch_id").createOrReplaceTempView("alur_first_day")
+    spark.sql(
+        f"MERGE INTO {name} t USING alur_first_day s ON t.id = s.id "
+        "WHEN MATCHED AND s.batch_id >= t.batch_id THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *"
+    )
+    spark.catalog.dropTempView("alur_first_day")
+    spark.table(name).where("batch_id = '2'").count()
 
 
 def preview(root: Path) -> None:

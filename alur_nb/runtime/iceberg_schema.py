@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from alur_nb.runtime.contract import HISTORY
 from alur_nb.runtime.errors import ContractError
 from alur_nb.runtime.iceberg_metadata import StoredColumn, StoredTable, ddl_of
 from alur_nb.runtime.tables import METADATA, METADATA_TYPES, RESCUED, Partition, Table
@@ -27,6 +28,8 @@ from alur_nb.runtime.write_modes import history_columns
 
 BATCH_ID = "batch_id"
 COMMENT = "comment"
+MODE, KEY = "alur.mode", "alur.key"
+"""Properties that say by what the rows that are there were written: the mode, and the key's columns."""
 
 _FIXED = {
     # Athena's SQL writes and reads version 2; going to 3 cannot be undone.
@@ -74,11 +77,17 @@ class Evolution:
 
     def check(self) -> None:
         """Raise ContractError for what is refused, with the statement for each."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    @property
+    def refusal(self) -> ContractError | None:
+        """The error that `check` raises."""
         if not self.refused:
-            return
+            return None
         what = "; ".join(change.text for change in self.refused)
         steps = [f"{change.fix}{_or(change)}" for change in self.refused]
-        raise ContractError(f"{self.table} cannot follow its contract: {what}.", fix="\n".join(steps))
+        return ContractError(f"{self.table} cannot follow its contract: {what}.", fix="\n".join(steps))
 
 
 def _or(change: Change) -> str:
@@ -113,13 +122,16 @@ def create_statement(table: Table, name: str, location: str | None = None) -> st
 def wanted_properties(table: Table) -> dict[str, str]:
     """Return the properties that the protocol stands on, which a table has at all times."""
     # Without it every task would write a file into each partition that it has rows of.
-    return _FIXED | {"write.distribution-mode": "hash" if table.partition_by else "none"}
+    distribution = {"write.distribution-mode": "hash" if table.partition_by else "none"}
+    key = table.primary_key if table.write_mode in ("merge", "history") else ()
+    return _FIXED | distribution | {MODE: table.write_mode, KEY: ", ".join(key)}
 
 
 def evolution(stored: StoredTable, table: Table, name: str, added: Collection[str] = ()) -> Evolution:
     """Compare the table as it is with its contract; `added` are columns that batches have brought beyond it."""
     fields = stored_fields(table)
     found = [
+        *_mode_changes(stored, table, name),
         *_new_columns(stored, table, fields, name),
         *_changed_columns(stored, table, fields, name),
         *_gone_columns(stored, fields, name, added),
@@ -135,6 +147,30 @@ def evolution(stored: StoredTable, table: Table, name: str, added: Collection[st
 
 _Found: TypeAlias = Iterator[tuple[Change, bool]]
 """Changes, and whether each is refused."""
+
+
+def _mode_changes(stored: StoredTable, table: Table, name: str) -> _Found:
+    """Refuse what the rows that are there are not: one a key, or every version with its times."""
+    wanted = wanted_properties(table)
+    before = stored.properties.get(MODE), stored.properties.get(KEY)
+    if stored.current is None or before[0] is None or before == (wanted[MODE], wanted[KEY]):
+        return
+    if wanted[MODE] == "append" and before[0] == "merge":
+        return  # what follows is added to the last versions
+    said = _rows(*before)
+    yield (
+        Change(
+            f"its rows are {said}, and the contract wants {_rows(wanted[MODE], wanted[KEY])}",
+            f"DROP TABLE {name}   (then alur run NAME --full makes it anew)",
+            f"declare what gives {said}",
+        ),
+        True,
+    )
+
+
+def _rows(mode: str | None, key: str | None) -> str:
+    rows = {"merge": f"one for each {key}", "history": f"every version of each {key}"}
+    return rows.get(mode or "", "as they came")
 
 
 def _new_columns(stored: StoredTable, table: Table, fields: Mapping[str, Field], name: str) -> _Found:
@@ -241,6 +277,8 @@ def _gone_columns(
     stored: StoredTable, fields: Mapping[str, Field], name: str, added: Collection[str]
 ) -> _Found:
     known = {*fields, *added, RESCUED}
+    if stored.properties.get(MODE) == "history":
+        known |= {*HISTORY}  # told by the mode; without them the versions could not be told apart
     gone = [column for column in stored.columns if column.name not in known]
     new = [one for one in fields if stored.column(one) is None]
     for column in gone:

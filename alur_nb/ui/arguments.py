@@ -7,6 +7,8 @@ import re
 from alur_nb.authoring.command_line import Command, key_value, one_of
 from alur_nb.runtime.errors import NotebookError, Place
 
+_STATE = "a batch's id or number, a moment in UTC, or a snapshot's id of Iceberg"
+
 
 def preview_command() -> Command:
     """Return the options of `%alur_preview`."""
@@ -124,6 +126,31 @@ def rejects_command() -> Command:
         "-n", "--rows", type=int, default=20, metavar="ROWS", expands=True, help="rows to show, default 20"
     )
     command.add("--csv", metavar="FILE", expands=True, help="write all of them to a new CSV file")
+    return command
+
+
+def diff_command() -> Command:
+    """Return the options of `%alur_diff`."""
+    command = Command(
+        "%alur_diff",
+        "Compares two states of a table: rows added, removed and changed, by key and by column.",
+        "%alur_diff orders 12 now",
+    )
+    command.add("name", metavar="NAME", takes="table", expands=True, help="a table, or its pipeline")
+    command.add("before", metavar="A", help=_STATE)
+    command.add("after", metavar="B", nargs="?", default="now", help="the same; default now")
+    command.add("-n", "--rows", type=int, default=5, metavar="N", expands=True, help="examples, default 5")
+    return command
+
+
+def maintain_command() -> Command:
+    """Return the options of `%alur_maintain`."""
+    command = Command(
+        "%alur_maintain",
+        "Puts small files of Iceberg tables together, lets old snapshots expire, removes files of none.",
+        "%alur_maintain orders",
+    )
+    command.add("name", nargs="?", metavar="NAME", takes="table", expands=True, help="default: all of them")
     return command
 
 

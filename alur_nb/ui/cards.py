@@ -19,7 +19,7 @@ from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table, TableType
 from alur_nb.ui import memory
-from alur_nb.ui.declaring import Declaration, pipeline_text, table_text
+from alur_nb.ui.declaring import Declaration, pipeline_text, table_text, write_facts
 from alur_nb.ui.display import show
 from alur_nb.ui.form_facts import Form, form_card
 from alur_nb.ui.glance import Glance
@@ -45,6 +45,7 @@ from alur_nb.ui.next_steps import NextStep
 from alur_nb.ui.plain import page, paged
 from alur_nb.ui.run_card import run_card
 from alur_nb.ui.sheet_card import SHEETS, sheet_card
+from alur_nb.ui.table_states_card import STATE_CARDS
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -89,15 +90,6 @@ def table_card(value: Table) -> Html:
             ("column", "type", "nullable", "comment"),
             rows,
         ),
-    )
-
-
-def write_facts(value: Table) -> tuple[tuple[str, str], ...]:
-    """Return what a table says of its merge, empty where it says nothing."""
-    return (
-        ("last version by", value.sequence_by or ""),
-        ("deletes when", value.delete_when or ""),
-        ("history", "every version (scd_type 2)" if value.write_mode == "history" else ""),
     )
 
 
@@ -302,6 +294,7 @@ LATE_CARDS: dict[tuple[str, str], Card] = {
     ("alur_nb.authoring.infer_facts", "Inference"): _inference_card,
     ("alur_nb.authoring.operate", "CheckReport"): check_card,
     ("alur_nb.authoring.rejects", "RejectsReport"): _rejects_card,
+    **STATE_CARDS,
     ("alur_nb.authoring.bundle", "Bundle"): _bundle_card,
     ("alur_nb.ui.export_panel", "ExportPanel"): _panel_card,
 }
@@ -324,6 +317,7 @@ LATE_TEXTS: dict[tuple[str, str], Callable[[Any], str]] = {
     ("alur_nb.authoring.operate", "CheckReport"): paged,
     ("alur_nb.authoring.rejects", "RejectsReport"): paged,
     **dict.fromkeys(SHEETS, paged),
+    **dict.fromkeys(STATE_CARDS, paged),
 }
 
 

@@ -42,6 +42,15 @@ def table_text(table: Table) -> str:
     return f"table {table.qualified_name} ({table.class_name}): {count} column{'' if count == 1 else 's'}"
 
 
+def write_facts(value: Table) -> tuple[tuple[str, str], ...]:
+    """Return what a table says of its merge, empty where it says nothing."""
+    return (
+        ("last version by", value.sequence_by or ""),
+        ("deletes when", value.delete_when or ""),
+        ("history", "every version (scd_type 2)" if value.write_mode == "history" else ""),
+    )
+
+
 def pipeline_text(pipeline: Pipeline) -> str:
     """Return a pipeline in one line."""
     from alur_nb.authoring.listing import source_text
@@ -126,6 +135,7 @@ def _declare(session: Session, magic: str, line: str, body: str | None) -> Decla
             ) from error
     if not is_typed:
         session.by_options |= {one.name for one in declared if isinstance(one, Pipeline)}
+    session.bring_iceberg(declared)
     return Declaration(
         tables=tuple(one for one in declared if isinstance(one, Table)),
         pipelines=tuple(one for one in declared if isinstance(one, Pipeline)),

@@ -9,8 +9,10 @@ from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
+    diff_command,
     export_command,
     history_command,
+    maintain_command,
     preview_command,
     rejects_command,
     run_command,
@@ -58,6 +60,8 @@ def working_commands() -> tuple[Command, ...]:
         run_command(),
         history_command(),
         rejects_command(),
+        diff_command(),
+        maintain_command(),
         sql_command(),
         lineage_command(),
         status_command(),
@@ -65,7 +69,6 @@ def working_commands() -> tuple[Command, ...]:
         export_command(),
         deploy_command(),
         logs_command(),
-        status_command(),
         env_command(),
         alur_command(),
     )

@@ -15,12 +15,14 @@ from alur_nb.authoring.command_line import Command
 from alur_nb.authoring.commands import pipeline_command, table_command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import load_settings
-from alur_nb.ui import cards, completions, declaring, deploying, misspelt, operating
+from alur_nb.ui import cards, completions, declaring, deploying, misspelt, operating, table_states
 from alur_nb.ui.arguments import (
     alur_command,
     check_command,
+    diff_command,
     export_command,
     history_command,
+    maintain_command,
     preview_command,
     rejects_command,
     run_command,
@@ -62,6 +64,8 @@ def all_magics() -> tuple[Magic, ...]:
         Magic(run_command(), operating.run),
         Magic(history_command(), operating.history),
         Magic(rejects_command(), operating.rejects),
+        Magic(diff_command(), table_states.diff),
+        Magic(maintain_command(), table_states.maintain),
         Magic(sql_command(), operating.sql, "line_cell"),
         Magic(lineage_command(), lineage),
         Magic(status_command(), status),

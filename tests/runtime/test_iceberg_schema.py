@@ -83,7 +83,7 @@ def test_a_table_is_made_from_its_contract() -> None:
         "PARTITIONED BY (days(`created_at`), bucket(4, `order_id`))\n"
         "COMMENT 'Orders,\\nonce each'\n"
         "LOCATION 's3://acme/orders'\n"
-        "TBLPROPERTIES ('format-version' = '2', 'write.delete.isolation-level' = 'serializable', "
+        "TBLPROPERTIES ('alur.key' = 'order_id', 'alur.mode' = 'merge', 'format-version' = '2', 'write.delete.isolation-level' = 'serializable', "
         "'write.distribution-mode' = 'hash', 'write.merge.isolation-level' = 'serializable', "
         "'write.metadata.delete-after-commit.enabled' = 'true', "
         "'write.metadata.metrics.column.batch_id' = 'full', 'write.metadata.previous-versions-max' = '100', "
@@ -235,6 +235,50 @@ def test_what_would_lose_something_is_refused_with_the_statement(
     assert caught.value.message.startswith("silver.orders cannot follow its contract: ")
     assert text in caught.value.message
     assert fix in str(caught.value.fix)
+
+
+HISTORY = replace(ORDERS, scd_type=2)
+APPENDING = replace(ORDERS, primary_key=())
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        (
+            ORDERS,
+            HISTORY,
+            "its rows are one for each order_id, and the contract wants every version of each order_id",
+        ),
+        (
+            HISTORY,
+            ORDERS,
+            "its rows are every version of each order_id, and the contract wants one for each order_id",
+        ),
+        (APPENDING, ORDERS, "its rows are as they came, and the contract wants one for each order_id"),
+        (
+            declared(order_id=StringField(nullable=False), line=StringField(nullable=False)),
+            replace(
+                declared(order_id=StringField(nullable=False), line=StringField(nullable=False)),
+                primary_key=("order_id", "line"),
+            ),
+            "its rows are one for each order_id, and the contract wants one for each order_id, line",
+        ),
+    ],
+)
+def test_rows_that_are_there_are_never_taken_for_what_they_are_not(
+    before: Table, after: Table, text: str
+) -> None:
+    with_rows = stored(before, current=1)
+    refused = evolution(with_rows, after, NAME).refused
+    assert [change.text for change in refused] == [text]
+    assert "DROP TABLE" in refused[0].statement
+    assert not evolution(stored(before), after, NAME).refused  # while it is empty it may be anything
+
+
+def test_a_table_that_merged_may_append_from_now_on() -> None:
+    result = evolution(stored(ORDERS, current=1), APPENDING, NAME)
+    assert not result.refused
+    assert [change.text for change in result.changes] == ["sets alur.key, alur.mode"]
 
 
 def test_every_refusal_is_told_at_once() -> None:

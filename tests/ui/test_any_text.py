@@ -94,6 +94,8 @@ REPLACING = {
     "%alur_rejects": {"NAME", "-n", "--rows", "--csv"},
     "%alur_lineage": {"NAME"},
     "%alur_status": {"--env"},
+    "%alur_diff": {"NAME", "-n", "--rows"},
+    "%alur_maintain": {"NAME"},
     "%alur_export": {"--env", "--out", "--notebook"},
 }
 """The options that replace `{name}`; in `%alur_table` and `%alur_pipeline` `--from` alone does, as a name in the code."""

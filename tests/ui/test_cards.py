@@ -11,8 +11,10 @@ import pytest
 
 from alur_nb.authoring.bundle import Bundle
 from alur_nb.authoring.dag_picture import Graph, Node
+from alur_nb.authoring.diffing import DiffReport
 from alur_nb.authoring.infer_facts import Inference
 from alur_nb.authoring.lineage import LineageReport
+from alur_nb.authoring.maintaining import MaintenanceReport
 from alur_nb.authoring.operate import CheckReport
 from alur_nb.authoring.preview_facts import (
     CheckPreview,
@@ -317,6 +319,8 @@ def test_the_late_types_are_where_the_cards_look_for_them() -> None:
         LineageReport(),
         Status(),
         RejectsReport("", 0, {}),
+        DiffReport("", "", "", (), 0, 0, 0, 0),
+        MaintenanceReport(),
     )
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)

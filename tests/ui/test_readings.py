@@ -22,6 +22,7 @@ from tests.ui.test_cards import BUNDLE, CHECK, DECLARE, GLANCE, PREVIEW, QUERY, 
 from tests.ui.test_export_panel_card import FACTS
 from tests.ui.test_preview_card import FULL
 from tests.ui.test_rejects_card import REJECTS
+from tests.ui.test_table_states import DIFF, MAINTAINED
 
 TAKEN_WITH_WHAT_THEY_HOLD = ("style", "script", "svg")
 """By JupyterLab's sanitizer of untrusted outputs (apputils/src/sanitizer.ts); `aria-*` and `role` are not kept either."""
@@ -96,6 +97,8 @@ def values(notebook: Notebook, project: Project, workspace: Workspace, land: Lan
         "Inference": lambda: notebook.ok("%alur_table seen --from 'orders/*.csv'", "d"),
         "CheckReport": lambda: CHECK,
         "Bundle": lambda: BUNDLE,
+        "DiffReport": lambda: DIFF,
+        "MaintenanceReport": lambda: MAINTAINED,
         "ExportPanel": lambda: ExportPanel(FACTS),
         "live Glance": lambda: notebook.ok("%alur", "e"),
         "Preview of a sample": lambda: PREVIEW,
