@@ -65,7 +65,7 @@ resource "aws_glue_job" "this" {
   command {
     name            = "glueetl"
     python_version  = "3"
-    script_location = "s3://${aws_s3_object.script[each.key].bucket}/${aws_s3_object.script[each.key].key}"
+    script_location = local.script_uris[each.key]
   }
 
   execution_property {
@@ -75,7 +75,7 @@ resource "aws_glue_job" "this" {
   default_arguments = merge(
     {
       "--alur"                         = local.arguments[each.key]
-      "--extra-py-files"               = join(",", [for path in var.libraries : "s3://${aws_s3_object.library[path].bucket}/${aws_s3_object.library[path].key}"])
+      "--extra-py-files"               = local.extra_py_files
       "--job-bookmark-option"          = "job-bookmark-disable"
       "--enable-auto-scaling"          = "true"
       "--enable-glue-datacatalog"      = "true"

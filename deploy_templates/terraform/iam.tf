@@ -17,6 +17,8 @@ locals {
     { for name in keys(var.pipelines) : name => var.existing_roles[name] if contains(keys(var.existing_roles), name) },
     { for name, role in aws_iam_role.job : name => role.arn },
   )
+  role_names = { for name, role in aws_iam_role.job : name => role.id }
+  policies   = { for name, document in data.aws_iam_policy_document.job : name => document.minified_json }
 }
 
 resource "aws_iam_role" "job" {
@@ -31,12 +33,12 @@ resource "aws_iam_role_policy" "job" {
   for_each = local.new_roles
 
   name   = "pipeline"
-  role   = aws_iam_role.job[each.key].id
-  policy = data.aws_iam_policy_document.job[each.key].minified_json
+  role   = local.role_names[each.key]
+  policy = local.policies[each.key]
 
   lifecycle {
     precondition {
-      condition     = length(data.aws_iam_policy_document.job[each.key].minified_json) <= 10240
+      condition     = length(local.policies[each.key]) <= 10240
       error_message = "The policy of ${each.key} is longer than the 10,240 characters that IAM takes: let it read fewer tables and folders, or give it a role of your own with existing_roles."
     }
   }

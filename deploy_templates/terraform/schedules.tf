@@ -37,7 +37,7 @@ resource "aws_scheduler_schedule" "this" {
   target {
     arn      = "arn:${local.partition}:scheduler:::aws-sdk:glue:startWorkflowRun"
     role_arn = aws_iam_role.scheduler[0].arn
-    input    = jsonencode({ Name = aws_glue_workflow.this[each.key].name })
+    input    = jsonencode({ Name = local.workflow_names[each.key] })
 
     retry_policy {
       maximum_event_age_in_seconds = 3600

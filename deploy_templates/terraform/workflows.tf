@@ -8,6 +8,8 @@ locals {
       for name, upstream in s.downstream : "${root}/${name}" => { root = root, pipeline = name, upstream = upstream }
     }
   ]...)
+  job_names      = { for name, job in aws_glue_job.this : name => job.name }
+  workflow_names = { for root, workflow in aws_glue_workflow.this : root => workflow.name }
 }
 
 resource "aws_glue_workflow" "this" {
@@ -23,10 +25,10 @@ resource "aws_glue_trigger" "start" {
 
   name          = "${local.name}-${each.key}"
   type          = "ON_DEMAND"
-  workflow_name = aws_glue_workflow.this[each.key].name
+  workflow_name = local.workflow_names[each.key]
 
   actions {
-    job_name = aws_glue_job.this[each.key].name
+    job_name = local.job_names[each.key]
   }
 }
 
@@ -35,7 +37,7 @@ resource "aws_glue_trigger" "after" {
 
   name              = "${local.name}-${each.value.root}-${each.value.pipeline}"
   type              = "CONDITIONAL"
-  workflow_name     = aws_glue_workflow.this[each.value.root].name
+  workflow_name     = local.workflow_names[each.value.root]
   start_on_creation = true
 
   predicate {
@@ -45,14 +47,14 @@ resource "aws_glue_trigger" "after" {
       for_each = each.value.upstream
 
       content {
-        job_name = aws_glue_job.this[conditions.value].name
+        job_name = local.job_names[conditions.value]
         state    = "SUCCEEDED"
       }
     }
   }
 
   actions {
-    job_name = aws_glue_job.this[each.value.pipeline].name
+    job_name = local.job_names[each.value.pipeline]
   }
 
   # A workflow takes a conditional trigger only once its start is there.

@@ -290,4 +290,16 @@ SLICES: dict[str, tuple[list[Source], str]] = {
         def load(x): return asyncio.run(fetch(x))
         """,
     ),
+    "a secret at cell level stays a reference": (
+        ["from alur_nb import secret\ntoken = secret('shop/api')", "def load(): return token"],
+        """
+        # cell 1
+        from alur_nb import secret
+        token = secret('shop/api')
+
+
+        # cell 2
+        def load(): return token
+        """,
+    ),
 }
