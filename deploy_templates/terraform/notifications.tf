@@ -86,11 +86,11 @@ resource "aws_cloudwatch_event_target" "failed" {
       "The job <job> of ${local.name} ended as <state>, in its run <run>.",
       "What comes after it in its schedule was not started. Nothing was published twice: running it again is safe.",
       "PIPELINE is the job's name without ${local.name}-. In the project's folder:",
-      "1. alur status --env ${var.environment}",
-      "2. alur logs PIPELINE --env ${var.environment}",
-      "3. alur rejects PIPELINE --env ${var.environment} --last",
-      "4. alur run PIPELINE --env ${var.environment}",
-      "5. alur history PIPELINE --env ${var.environment}",
+      "1. What happened: alur logs PIPELINE --env ${var.environment}",
+      "2. Which file, which row, why: alur rejects PIPELINE --env ${var.environment} --last",
+      "3. What a run would do now: alur plan PIPELINE --env ${var.environment}",
+      "4. Run it again: alur run PIPELINE --env ${var.environment}",
+      "5. Prove that nothing doubled: alur fsck PIPELINE --env ${var.environment}",
     ] : "\"${line}\""])
   }
 }

@@ -15,6 +15,7 @@ HEAD = """
 from alur_nb import (
     BronzeTable, DecimalField, IntegerField, SilverTable, StringField, TimestampField,
     day, expect, files, get_spark_session, load_to_bronze, new, no_nulls_in_column, parameter, pipeline, schedule,
+    secret,
 )
 
 class OrdersBronze(BronzeTable):
@@ -66,9 +67,12 @@ def load_orders():
 class NewsBronze(BronzeTable):
     title = StringField()
 
+token = secret("news/api", "token")
+
 @pipeline(target=NewsBronze)
 def from_the_network():
     import socket
+    assert (token, secret("news/" + "db")) == ("<news/api>", "<news/db>")
     socket.create_connection(("news.example.com", 443))
 """,
     "java_network": """
@@ -245,6 +249,11 @@ def test_a_function_that_raises_is_a_warning_and_has_no_network(traced: Trace, n
 
 
 @pytest.mark.slow
+def test_the_secrets_are_those_that_were_asked_for_and_have_no_value(traced: Trace) -> None:
+    assert traced.pipelines["from_the_network"]["secrets"] == ["news/api", "news/db"]
+    assert traced.pipelines["ingest_orders"]["secrets"] == []
+
+
 def test_a_script_sees_no_credentials_and_an_empty_folder(traced: Trace) -> None:
     assert traced.pipelines["clean"]["not_traced"] == (
         "RuntimeError: sees ['AWS_EC2_METADATA_DISABLED'], home True, mode export"

@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("spark_on_s3")]
 
 ACCOUNT = "123456789012"
 LAKE = f"shop-dev-bronze-{ACCOUNT}"
+ARTIFACTS = f"shop-dev-artifacts-{ACCOUNT}"
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ def argument(glue: Any, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch)
     """What Terraform would have made, and the argument that it gives to the job."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_endpoint)
     client("s3").create_bucket(Bucket=LAKE)
+    client("s3").create_bucket(Bucket=ARTIFACTS)
     client("dynamodb").create_table(
         TableName="shop-dev-ledger",
         BillingMode="PAY_PER_REQUEST",
@@ -45,6 +47,7 @@ def argument(glue: Any, dynamodb_endpoint: str, monkeypatch: pytest.MonkeyPatch)
         "region": "us-east-1",
         "ledger": {"table": "shop-dev-ledger"},
         "parameters": {},
+        "summaries": f"s3://{ARTIFACTS}/runs/ingest_orders/",
         "lake": {"bronze": {"database": "shop_dev_bronze", "location": f"s3://{LAKE}/"}},
     }
 
@@ -79,6 +82,9 @@ def test_a_job_loads_each_file_once(
     landing.put("orders/2.csv.zst", b"\x28\xb5\x2f\xfd\x00\x58" + bytes([5 << 3 | 1, 0, 0]) + b"id\n3\n")
     assert job() == ("loaded", 1)
     place = open_job(argument)
+    listed = client("s3").list_objects_v2(Bucket=ARTIFACTS, Prefix="runs/ingest_orders/")["Contents"]
+    told = [client("s3").get_object(Bucket=ARTIFACTS, Key=one["Key"])["Body"].read() for one in listed]
+    assert sorted(json.loads(text)["runs"][0]["rows"] for text in told) == [0, 1, 2]
     assert sorted(row["id"] for row in read(ingest.target, workspace=place).collect()) == [1, 2, 3]
 
     # The laptop finds the same lake by the names alone.

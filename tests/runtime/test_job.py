@@ -69,10 +69,39 @@ def test_the_exit_code_and_the_log_say_how_it_went(
     land("orders/1.csv", "id\n1\nx\n")
     with pytest.raises(SystemExit) as exit_:
         main(ingest, ["--project", str(workspace.settings.root)])
+    # Glue shows what the exit says as the run's error message; the process ends with 1.
     assert exit_.value.code == 1
+    assert "orders/1.csv, line 3, column id" in str(exit_.value)
     events = [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
     assert [event["step"] for event in events if event["what"] == "event"] == ["started", "planned", "ended"]
     assert "orders/1.csv, line 3, column id" in events[-1]["error"]
+
+
+@pytest.mark.slow
+def test_a_job_that_succeeds_returns(workspace: Workspace, land: Land, ingest: Pipeline) -> None:
+    land("orders/1.csv", "id\n1\n")
+    # What runs a script for Glue may take any SystemExit for a failure.
+    assert main(ingest, ["--project", str(workspace.settings.root), *GLUE]) is None
+
+
+@pytest.mark.slow
+def test_a_job_that_loses_its_lease_fails_and_publishes_nothing(
+    workspace: Workspace, land: Land, project: Project, spark: object
+) -> None:
+    class OrdersBronze(BronzeTable):
+        id = IntegerField()
+
+    @pipeline(sources={"orders": files("orders/*.csv")}, target=OrdersBronze)
+    def ingest_orders(orders: DataFrame) -> DataFrame:
+        # The next attempt of this very Glue run does not wait for the one before it.
+        workspace.ledger.acquire("bronze.orders", glue_owner("jr_1_attempt_1"))
+        return orders
+
+    land("orders/1.csv", "id\n1\n")
+    with pytest.raises(SystemExit) as exit_:
+        main(ingest_orders, ["--project", str(workspace.settings.root), "--JOB_RUN_ID", "jr_1"])
+    assert exit_.value.code == 1
+    assert read(OrdersBronze).count() == 0
 
 
 def test_an_environment_that_the_argument_does_not_describe_is_refused(

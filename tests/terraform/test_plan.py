@@ -12,7 +12,7 @@ import pytest
 from alur_nb.authoring.terraform import TFVARS, tfvars
 from alur_nb.runtime.deployed import ICEBERG_CONF, deployment_in, deployment_of
 from alur_nb.runtime.settings import Settings, session_conf
-from tests.authoring.terraform_cases import NASTY, manifest, pipeline, source
+from tests.authoring.terraform_cases import NASTY, at, manifest, pipeline, source
 from tests.terraform.cases import LAKE, LONGEST, SETTINGS
 from tests.terraform.rehearsal import Rehearsal, planned
 
@@ -198,6 +198,23 @@ def test_without_an_address_nothing_costs_that_only_waits(rehearsal: Rehearsal) 
     assert {address.split(".")[0] for address in found} == FREE
     table = found["aws_dynamodb_table.ledger"]
     assert (table["billing_mode"], table["ttl"]) == ("PAY_PER_REQUEST", [])
+
+
+def test_the_longest_names_fit_everywhere(rehearsal: Rehearsal) -> None:
+    first, second = "a" * 100, "b" * 100
+    longest = manifest(
+        **{
+            first: pipeline(first, "bronze.t" + "t" * 119, schedule=at("0 6 * * ? *")),
+            second: pipeline(second, "silver.t" + "t" * 119, source("new", table="bronze.t" + "t" * 119)),
+        }
+    )
+    settings = dataclasses.replace(SETTINGS, name="e" * 16, bucket="b" * 22)
+    rehearsal.write({**longest, "project": "p" * 32}, settings)
+    rehearsal.init()
+    found = planned(rehearsal.plan())
+    assert (
+        max(len(values["name"]) for address, values in found.items() if "aws_glue_trigger" in address) == 251
+    )
 
 
 def test_failures_are_mailed_with_the_commands_that_find_the_reason(found: Mapping[str, Any]) -> None:
