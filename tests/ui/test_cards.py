@@ -39,6 +39,7 @@ from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.glance import Glance, PipelineLine, TableLine
 from alur_nb.ui.help import help_page
 from tests.ui.conftest import Notebook
+from tests.ui.sheets import SHEETS
 
 DECLARE = """
 import alur_nb
@@ -303,7 +304,7 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel())
+    values = (CHECK, BUNDLE, PREVIEW, Inference("", ""), ExportPanel(), *SHEETS.values())
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 
