@@ -56,8 +56,8 @@ def _init(options: argparse.Namespace) -> int:
 def _setup(options: argparse.Namespace) -> int:
     from alur_nb.authoring import setup
 
-    done = setup.setup(options.jar, tell=lambda text: _tell(text, stream="stderr"))
-    _show(options, done.to_dict(), str(done))
+    done = setup.setup(options.jar, tell=lambda text: tell(text, stream="stderr"))
+    show(options, done.to_dict(), str(done))
     return OK
 
 
@@ -215,7 +215,7 @@ def _maintain(options: argparse.Namespace) -> int:
     from alur_nb.authoring import maintaining
 
     report = maintaining.maintain(_declared(), options.name, env=options.env)
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
 
 
@@ -225,7 +225,7 @@ def _diff(options: argparse.Namespace) -> int:
     report = diffing.diff(
         _declared(), options.name, options.before, options.after, examples=options.rows, env=options.env
     )
-    _show(options, report.to_dict(), str(report))
+    show(options, report.to_dict(), str(report))
     return OK
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.cli_console import FAILED, OK, show, tell, usage
@@ -102,7 +103,7 @@ def logs(options: argparse.Namespace) -> int:
     try:
         for line in reading.follow(cloud, options.name, run_id=options.run):
             # One document a line: whoever reads it follows too.
-            show(options, line.to_dict(), str(line))
+            tell(json.dumps(line.to_dict()) if options.json else str(line))
     except KeyboardInterrupt:
         tell(f"You stopped watching; the run of {options.name} is as it was.", stream="stderr")
     return OK

@@ -25,7 +25,7 @@ _ACTIONS: dict[tuple[str, ...], Action] = {
 }
 _HOLDS_DATA = {
     "aws_s3_bucket": "the files in it",
-    "aws_dynamodb_table": "the ledger: which file is loaded, and each batch's state",
+    "aws_dynamodb_table": "which file is loaded, and the state of each batch",
     "aws_glue_catalog_database": "the tables in it, for every engine that reads them",
     "aws_glue_catalog_table": "the table, for every engine that reads it",
     "aws_kms_key": "everything that is encrypted with it",
@@ -63,7 +63,9 @@ class Change:
     @property
     def kind_words(self) -> str:
         """The kind as one reads it: `glue job`."""
-        return self.kind.removeprefix("aws_").replace("_", " ")
+        # Versioning, encryption and the like are resources of their own to Terraform, six to a bucket.
+        kind = "s3 bucket settings" if self.kind.startswith("aws_s3_bucket_") else self.kind
+        return kind.removeprefix("aws_").replace("_", " ")
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
@@ -119,7 +121,7 @@ class DeployPlan:
 
     @property
     def sheet(self) -> Sheet:
-        """The report's parts: resources of a kind that are created stand in one row, all others in one each."""
+        """The report's parts: a row for what is created or destroyed of a kind, one for each change."""
         lines = [f"DATA AT RISK: {one.address} is {_VERBS[one.action]}: {one.risk}" for one in self.risks]
         lines += [
             f"lost with it: {one.address}: {one.risk}"
@@ -138,19 +140,16 @@ class DeployPlan:
         )
 
     def _rows(self) -> Iterator[tuple[str, str, str]]:
-        created: dict[str, list[str]] = {}
+        whole: dict[tuple[str, Action], list[str]] = {}
         for one in self.changes:
-            if one.action == "create":
-                created.setdefault(one.kind_words, []).append(one.name)
-        for kind, names in sorted(created.items()):
-            yield kind, f"created: {len(names):,}", _listed(names)
+            if one.action in ("create", "destroy"):
+                whole.setdefault((one.kind_words, one.action), []).append(one.name)
+        for (kind, action), names in sorted(whole.items()):
+            yield kind, f"{_VERBS[action]}: {len(names):,}", _listed(tuple(dict.fromkeys(names)))
         for one in self.changes:
-            if one.action != "create":
-                yield (
-                    one.kind_words,
-                    _VERBS[one.action],
-                    "; ".join(filter(None, (one.name, _listed(one.attributes)))),
-                )
+            if one.action in ("change", "replace"):
+                which = "; ".join(filter(None, (one.name, _listed(one.attributes))))
+                yield one.kind_words, _VERBS[one.action], which
 
     def __str__(self) -> str:
         return str(self.sheet)
@@ -196,7 +195,7 @@ def _change(told: Mapping[str, Any]) -> Change | None:
 def _name(told: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Return what a person calls the resource: its own name, else its key in the module."""
     for values in (after, before):
-        for key in ("name", "bucket", "key", "id"):
+        for key in ("name", "key", "bucket", "id"):
             if isinstance(values.get(key), str) and values[key]:
                 return str(values[key])
     return str(told.get("index") or told.get("name") or told["address"])

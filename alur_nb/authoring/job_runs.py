@@ -56,6 +56,8 @@ class DeployedRun:
     errors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Run id -> the last lines of its log that say why it failed."""
     is_followed: bool = True
+    is_stopped: bool = False
+    """Whether these are the runs that were stopped, rather than started."""
     not_run: tuple[str, ...] = ()
     """Pipelines of a workflow whose turn never came."""
 
@@ -89,14 +91,15 @@ class DeployedRun:
     def sheet(self) -> Sheet:
         """The report's parts."""
         if not self.runs:
-            return Sheet("Nothing was run.")
+            return Sheet("No run is under way." if self.is_stopped else "Nothing was run.")
         rows = tuple(_row(run) for run in self.runs)
         grid = Grid("runs", ("pipeline", "run", "state", "took", "DPU-hours", "cost"), rows)
         lines = [f"{run.pipeline}: {run.error}" for run in self.runs if run.error]
         lines += [f"{run.pipeline}: {line}" for run in self.runs for line in self.errors.get(run.id, ())]
         lines += [f"{name}: not run, since what it depends on failed" for name in self.not_run]
         if not self.is_followed:
-            return Sheet(f"started on {self.environment}", grids=(grid,), notes=_next(self))
+            verb = "stopping" if self.is_stopped else "started"
+            return Sheet(f"{verb} on {self.environment}", grids=(grid,), notes=_next(self))
         rates = {
             kind_of(run.glue_version, run.execution_class): rate(run.glue_version, run.execution_class)
             for run in self.runs
@@ -118,8 +121,11 @@ class DeployedRun:
 
 def _next(report: DeployedRun) -> tuple[str, ...]:
     name = report.runs[0].pipeline
+    follow = f"follow: alur logs {name} --env {report.environment} --follow"
+    if report.is_stopped:
+        return (follow,)
     return (
-        f"follow: alur logs {name} --env {report.environment} --follow",
+        follow,
         f"stop:   alur run {name} --env {report.environment} --stop",
     )
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from alur_nb.authoring.terraform_words import Diagnostic, refusal_of
 from alur_nb.runtime.errors import DeployError, RunCancelledError
@@ -71,6 +71,30 @@ class Done:
 
     changes: int = 0
     diagnostics: tuple[Diagnostic, ...] = ()
+
+
+@dataclass
+class _Heard:
+    """What a command has said so far."""
+
+    tell: Tell
+    made: int = 0
+    """Steps that were made: a replacement has two."""
+    touched: set[str] = field(default_factory=set)
+    said: list[Diagnostic] = field(default_factory=list)
+
+    def hear(self, line: str) -> None:
+        """Take in one line, and hand on what a person wants to see."""
+        event = _event(line)
+        kind, hook = event.get("type"), event.get("hook", {})
+        if kind == "diagnostic":
+            self.said.append(Diagnostic.of(event["diagnostic"]))
+        # A data source that could not be read before is read now: nothing was made.
+        if kind == "apply_complete" and hook.get("action") != "read":
+            self.made += 1
+            self.touched.add(str(hook.get("resource", {}).get("addr", self.made)))
+        if kind in ("apply_start", "apply_complete", "apply_errored"):
+            self.tell(str(event.get("@message", "")))
 
 
 @dataclass
@@ -165,7 +189,7 @@ class Terraform:
 
     def _stream(self, words: Sequence[str], command: str) -> Done:
         """Run a command that tells its events line by line; an interrupt lets it end in order, and waits for it."""
-        made, touched, said = 0, set[str](), list[Diagnostic]()
+        heard = _Heard(self.tell)
         # A session of its own: a terminal's Ctrl-C reaches us alone, and we hand it on once.
         process = subprocess.Popen(
             self._command(words),
@@ -176,42 +200,36 @@ class Terraform:
             start_new_session=True,
         )
         with self._stopping(process) as stopped, self.log.open("a", encoding="utf-8") as log:
-            for event in self._events(process, log, stopped):
-                if event.get("type") == "diagnostic":
-                    said.append(Diagnostic.of(event["diagnostic"]))
-                hook = event.get("hook", {})
-                # A data source that could not be read before is read now: nothing was made.
-                if event.get("type") == "apply_complete" and hook.get("action") != "read":
-                    made += 1
-                    touched.add(str(hook.get("resource", {}).get("addr", made)))
-                if event.get("type") in ("apply_start", "apply_complete", "apply_errored"):
-                    self.tell(str(event.get("@message", "")))
-        if process.returncode != 0 or stopped.is_set():
-            errors = [one for one in said if one.severity == "error"]
-            error = refusal_of(errors, command, self._where, made=made, planned=self.planned, log=self.log)
-            if stopped.is_set():
-                raise RunCancelledError(
-                    f"{command} was stopped: {made:,} of {self.planned:,} steps were made.",
-                    fix="Run again: it goes on where it stopped.",
-                )
-            raise error
-        return Done(len(touched), tuple(one for one in said if one.severity != "error"))
+            while self._reads(process, log, heard, stopped):
+                pass
+        if stopped.is_set():
+            raise RunCancelledError(
+                f"{command} was stopped: {heard.made:,} of {self.planned:,} steps were made.",
+                fix="Run again: it goes on where it stopped.",
+            )
+        if process.returncode != 0:
+            errors = [one for one in heard.said if one.severity == "error"]
+            raise refusal_of(
+                errors, command, self._where, made=heard.made, planned=self.planned, log=self.log
+            )
+        return Done(len(heard.touched), tuple(one for one in heard.said if one.severity != "error"))
 
-    def _events(
-        self, process: subprocess.Popen[str], log: Any, stopped: threading.Event
-    ) -> Iterator[dict[str, Any]]:
+    def _reads(
+        self, process: subprocess.Popen[str], log: TextIO, heard: _Heard, stopped: threading.Event
+    ) -> bool:
+        """Read one line, whatever interrupts it: who stops listening would break the program's pipe in mid-apply."""
         assert process.stdout is not None
-        while True:
-            try:
-                line = process.stdout.readline()
-            except KeyboardInterrupt:
-                _interrupt(process, stopped)
-                continue
-            if not line:
-                break
+        try:
+            line = process.stdout.readline()
             log.write(line)
-            yield _event(line)
-        process.wait()
+            heard.hear(line)
+            if not line:
+                process.wait()
+            return bool(line)
+        except KeyboardInterrupt:
+            self.tell(f"stopping: waits until {self.program.name} has noted what it made")
+            _interrupt(process, stopped)
+            return True
 
     @contextlib.contextmanager
     def _stopping(self, process: subprocess.Popen[str]) -> Iterator[threading.Event]:

@@ -34,7 +34,7 @@ def run_command() -> Command:
     """Return the options of `%alur_run`."""
     command = Command(
         "%alur_run",
-        "Runs pipelines on the embedded lake; with --env the deployed job of one. Each loads only what is new.",
+        "Runs pipelines on the embedded lake, or with --env the job of one; each loads only what is new.",
         "%alur_run $pipeline --downstream",
     )
     command.add("names", nargs="*", metavar="NAME", takes="pipeline", expands=True, help="pipelines")

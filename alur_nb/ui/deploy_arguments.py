@@ -9,7 +9,7 @@ def deploy_command() -> Command:
     """Return the options of `%alur_deploy`."""
     command = Command(
         "%alur_deploy",
-        "Deploys the saved notebook: looks, checks, exports, plans, asks, applies; --plan stops before it asks.",
+        "Deploys the saved notebook: checks, exports, plans, asks, applies; --plan stops before it asks.",
         "%alur_deploy --env dev --plan",
     )
     _add_env(command)
@@ -31,7 +31,7 @@ def logs_command() -> Command:
     """Return the options of `%alur_logs`."""
     command = Command(
         "%alur_logs",
-        "Shows the log of a deployed run, the last one unless it is named: driver and executors, told apart.",
+        "Shows the log of a deployed run, by default of the last one: driver and executors, told apart.",
         "%alur_logs ingest_orders --follow",
     )
     command.add("name", metavar="NAME", takes="pipeline", expands=True, help="the pipeline")
@@ -45,7 +45,7 @@ def env_command() -> Command:
     """Return the options of `%alur_env`."""
     command = Command(
         "%alur_env",
-        "Shows the environments, or chooses the one that %alur_deploy, %alur_logs and %alur_status mean from now on.",
+        "Shows the environments, or chooses the one that the magics for AWS mean from now on.",
         "%alur_env dev",
     )
     command.add("name", nargs="?", metavar="ENV", takes="deployed environment", expands=True, help="the one")

@@ -117,8 +117,6 @@ def _is_sure(environment: str, ask: Callable[[str], str] = input) -> bool:
 
 def run_deployed(session: Session, options: argparse.Namespace) -> DeployedRun:
     """Start the job of one pipeline and follow it; an interrupt leaves it running."""
-    from alur_nb.authoring import jobs
-
     given = [f"--{name.replace('_', '-')}" for name in _LOCAL_ONLY if getattr(options, name)]
     if given:
         raise NotYetSupportedError(
@@ -132,12 +130,7 @@ def run_deployed(session: Session, options: argparse.Namespace) -> DeployedRun:
         )
     (name,), cloud = options.names, _cloud(session, options.env)
     if options.stop:
-        job = jobs.deployed_job(cloud, name)
-        stopped = jobs.stop(cloud, job)
-        from alur_nb.authoring.job_runs import DeployedRun
-
-        runs = tuple(jobs.get_run(cloud, job, run_id) for run_id in stopped)
-        return DeployedRun(cloud.environment.name, runs, is_followed=False)
+        return _stopped(cloud, name, is_workflow=options.downstream)
     title = f"run of {name} on {cloud.environment.name} (an interrupt leaves it running; --stop stops it)"
     report = in_background(session.shell, Task(title, lambda task: _followed(session, options, cloud, task)))
     if not report.ok:
@@ -148,6 +141,19 @@ def run_deployed(session: Session, options: argparse.Namespace) -> DeployedRun:
             fix=f"The report above says why; the whole log: %alur_logs {name} --env {cloud.environment.name}",
         )
     return report
+
+
+def _stopped(cloud: Cloud, name: str, *, is_workflow: bool) -> DeployedRun:
+    from alur_nb.authoring import jobs, workflows
+    from alur_nb.authoring.job_runs import DeployedRun
+
+    if is_workflow:
+        found = workflows.stop_workflow(cloud, name)
+        runs = tuple(jobs.JobRun(name, run_id, "STOPPING") for run_id in found)
+    else:
+        job = jobs.deployed_job(cloud, name)
+        runs = tuple(jobs.get_run(cloud, job, run_id) for run_id in jobs.stop(cloud, job))
+    return DeployedRun(cloud.environment.name, runs, is_followed=False, is_stopped=True)
 
 
 def _followed(

@@ -61,20 +61,21 @@ def test_the_runs_of_the_last_days_are_summed_by_pipeline(tmp_path: Path) -> Non
             return {"JobRuns": []}
         old = run("SUCCEEDED", StartedOn=NOW - timedelta(days=8))["JobRun"]
         memory = run("SUCCEEDED", WorkerType="R.1X", ExecutionTime=3600)["JobRun"]
-        return {
-            "JobRuns": [run("SUCCEEDED", ExecutionTime=3600)["JobRun"], run("FAILED")["JobRun"], memory, old]
-        }
+        flex = run("SUCCEEDED", GlueVersion="6.0", ExecutionClass="FLEX")["JobRun"]
+        plain = [run("SUCCEEDED", ExecutionTime=3600)["JobRun"], run("FAILED")["JobRun"]]
+        return {"JobRuns": [*plain, memory, flex, old]}
 
     other = {**JOB, "Name": "shop-dev-clean"}
     there, _ = cloud(tmp_path, {"glue.get_jobs": {"Jobs": [other, JOB]}, "glue.get_job_runs": runs})
     found = cost(there, now=NOW)
     first, second = found.pipelines
-    assert (first.pipeline, first.runs, first.failed, first.unpriced) == ("ingest_orders", 3, 1, 1)
-    assert first.dpu_hours == pytest.approx(2.05)
+    assert (first.pipeline, first.runs, first.failed, first.unpriced) == ("ingest_orders", 4, 1, 2)
+    # The FLEX run's hours are known, its price is not.
+    assert first.dpu_hours == pytest.approx(2.1)
     assert found.total == pytest.approx(2.05 * 0.44)
     assert (second.pipeline, second.runs) == ("clean", 0)
     text = str(found)
-    assert text.startswith("dev, the last 7 days: 3 runs, 2.05 DPU-hours, about $0.90")
-    assert "1 run of a kind whose price is not known" in text
+    assert text.startswith("dev, the last 7 days: 4 runs, 2.10 DPU-hours, about $0.90")
+    assert "2 runs of a kind whose price is not known" in text
     assert "assumed for Glue 5.1 STANDARD: $0.440 per DPU-hour (list price, us-east-1)" in text
     assert found.to_dict()["formula"].startswith("DPU-hours = ")

@@ -26,7 +26,7 @@ def read(*changes: dict[str, Any], resources: list[tuple[str, dict[str, Any]]] |
     )
 
 
-def test_created_resources_stand_in_one_row_and_all_others_in_one_each() -> None:
+def test_what_is_made_or_goes_of_a_kind_is_one_row_and_each_change_another() -> None:
     found = read(
         change("aws_glue_job.this[0]", ["create"], None, {"name": "shop-dev-a"}),
         change("aws_glue_job.this[1]", ["create"], None, {"name": "shop-dev-b"}),
@@ -36,13 +36,24 @@ def test_created_resources_stand_in_one_row_and_all_others_in_one_each() -> None
         change("data.aws_region.x", ["read"], {}, {}),
     )
     text = str(found)
+    rows = [" ".join(line.split()) for line in text.splitlines()]
     assert text.startswith(
         "Plan for dev (account 123456789012, eu-central-1): 2 created, 1 changed, 1 destroyed"
     )
-    assert "glue job  created: 2  shop-dev-a, shop-dev-b" in text
-    assert "glue job  changed     c; timeout" in text
-    assert "iam role  destroyed   r" in text
+    assert rows[4:7] == [
+        "glue job created: 2 shop-dev-a, shop-dev-b",
+        "iam role destroyed: 1 r",
+        "glue job changed c; timeout",
+    ]
     assert "no data is at risk" in text
+
+
+def test_the_settings_of_buckets_are_one_row_that_names_each_bucket_once() -> None:
+    kinds = ("aws_s3_bucket", "aws_s3_bucket_versioning", "aws_s3_bucket_policy")
+    found = read(*(change(f"{kind}.x", ["create"], None, {"bucket": "acme-dev-gold"}) for kind in kinds))
+    assert "s3 bucket created: 1 acme-dev-gold s3 bucket settings created: 2 acme-dev-gold" in " ".join(
+        str(found).split()
+    )
 
 
 @pytest.mark.parametrize(

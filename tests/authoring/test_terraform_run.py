@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -157,3 +160,37 @@ def test_values_of_a_plan_are_not_in_the_log(standin: Standin, tmp_path: Path) -
     terraform.plan(tmp_path / "p")
     terraform.show(tmp_path / "p")
     assert "hunter2" not in terraform.log.read_text()
+
+
+_APPLY = """
+import sys
+from pathlib import Path
+from alur_nb.authoring.terraform_run import Terraform, find_program
+from alur_nb.runtime.errors import RunCancelledError
+
+terraform = Terraform(find_program({"PATH": sys.argv[1]}), Path(sys.argv[2]), Path(sys.argv[3]), lambda line: print(line, flush=True))
+try:
+    terraform.apply(Path("p"))
+except RunCancelledError as error:
+    print(error.message, flush=True)
+"""
+
+
+def test_ctrl_c_is_handed_on_once_and_the_program_is_heard_to_its_end(
+    standin: Standin, tmp_path: Path
+) -> None:
+    standin.says(apply={"lines": [done("a.b")], "seconds": 30})
+    (tmp_path / "module").mkdir()
+    places = [str(standin.folder), str(tmp_path / "module"), str(tmp_path / "data")]
+    command = [sys.executable, "-c", _APPLY, *places]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    told = [line.strip() for line in iter(process.stdout.readline, "a.b: Creation complete\n")]
+    assert told == ["terraform apply"]
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=20)
+    assert rest.splitlines() == [
+        "stopping: waits until terraform has noted what it made",
+        "stopped",
+        "apply was stopped: 1 of 0 steps were made.",
+    ]

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from alur_nb.authoring import bundle as bundles
+from alur_nb.authoring import operate
 from alur_nb.authoring.aws import Cloud
+from alur_nb.authoring.bundle import Bundle
 from alur_nb.authoring.deploy import Deployment
 from alur_nb.authoring.deploy_state import state_of
 from alur_nb.cli import main
 from alur_nb.runtime.aws import client
-from alur_nb.runtime.errors import DeployError, SettingsError
+from alur_nb.runtime.errors import DeployError, ExportError, SettingsError
 from alur_nb.runtime.settings import load_settings
 from tests.authoring.standin import LOCKED, Standin, change, done, error, plan
 from tests.integration.aws import ACCOUNT, REGION, use_aws
@@ -82,7 +85,7 @@ def deployment(shop: Path, aws: Any) -> Deployment:
 
 
 def lay_bundle(shop: Path, environment: str) -> None:
-    (shop / "bundle/terraform").mkdir(parents=True)
+    (shop / "bundle/terraform").mkdir(parents=True, exist_ok=True)
     (shop / "bundle/terraform/main.tf").write_text("")
     manifest = {"environment": environment, "files": {}, "pipelines": {}}
     (shop / "bundle/manifest.json").write_text(json.dumps(manifest))
@@ -111,10 +114,14 @@ def test_a_deploy_from_look_to_summary_and_once_more(
     assert "nothing to change" in capsys.readouterr().out
     assert terraform.commands[5:] == ["init", "plan", "show"]
 
-    # And a bundle that is not, is refused.
-    (shop / "bundle/jobs/ingest_orders.py").write_text("print('changed by hand')\n")
-    assert main(["deploy", "--env", "dev", "--skip-build", "--auto-approve"]) == 1
-    assert "is not what the notebook gives: jobs/ingest_orders.py" in capsys.readouterr().err
+
+def test_a_bundle_that_is_not_what_the_notebook_gives_is_refused(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    differing = Bundle(changed_files=("jobs/ingest_orders.py",))
+    monkeypatch.setattr(bundles, "check_bundle", lambda notebook, env: differing)
+    with pytest.raises(ExportError, match=r"is not what the notebook gives: jobs/ingest_orders\.py"):
+        deployment.build(Path("notebooks/shop.ipynb"), only_check=True)
 
 
 def test_a_first_plan_makes_nothing_not_even_the_states_bucket(
@@ -310,8 +317,28 @@ def test_destroy_refuses_data_until_told(
     assert main(["destroy", "--env", "dev", "--confirm", "dev", "--delete-data"]) == 0
 
 
-def test_build_and_infra_generate_write_the_bundle(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_build_and_infra_generate_write_the_bundle(
+    shop: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def export(notebook: Path | None, env: str | None) -> Bundle:
+        asked.append((notebook, env))
+        lay_bundle(shop, "dev")
+        return Bundle(shop / "bundle", "dev", ("jobs/a.py",), root=shop)
+
+    monkeypatch.setattr(operate, "export", export)
     assert main(["infra", "generate", "--env", "dev"]) == 0
-    assert "terraform/alur.auto.tfvars.json" in capsys.readouterr().out
-    assert main(["build", "--env", "dev", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["changed_files"] == []
+    assert capsys.readouterr().out.splitlines()[-1] == "  terraform/main.tf"
+    assert main(["build", "--env", "dev", "--notebook", "a.ipynb", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["scripts"] == ["jobs/a.py"]
+    assert asked == [(None, "dev"), (Path("a.ipynb"), "dev")]
+
+
+@pytest.mark.parametrize(
+    "argv", [["infra"], ["infra", "destroy"], ["compare", "dev"], ["deploy", "--planned"]]
+)
+def test_wrong_usage_exits_with_2(shop: Path, argv: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(argv)
+    assert caught.value.code == 2

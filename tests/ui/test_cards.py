@@ -44,6 +44,7 @@ from alur_nb.ui.export_panel import ExportPanel
 from alur_nb.ui.glance import Glance, PipelineLine, TableLine
 from alur_nb.ui.help import help_page
 from tests.ui.conftest import Notebook
+from tests.ui.sheets import SHEETS
 
 DECLARE = """
 import alur_nb
@@ -321,6 +322,7 @@ def test_the_late_types_are_where_the_cards_look_for_them() -> None:
         RejectsReport("", 0, {}),
         DiffReport("", "", "", (), 0, 0, 0, 0),
         MaintenanceReport(),
+        *SHEETS.values(),
     )
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)

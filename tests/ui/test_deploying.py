@@ -79,7 +79,19 @@ def test_stop_and_no_follow(notebook: Notebook, aws: Clients) -> None:
     aws.answers["glue.get_job_runs"] = {"JobRuns": [run("RUNNING")["JobRun"]]}
     aws.answers["glue.batch_stop_job_run"] = {}
     aws.answers["glue.get_job_run"] = run("STOPPING")
-    assert notebook.ok("%alur_run ingest_orders --env dev --stop").runs[0].state == "STOPPING"
+    stopped = notebook.ok("%alur_run ingest_orders --env dev --stop")
+    assert str(stopped).startswith("stopping on dev\n")
+    assert stopped.runs[0].state == "STOPPING"
+    aws.answers["glue.get_job_runs"] = {"JobRuns": []}
+    assert str(notebook.ok("%alur_run ingest_orders --env dev --stop")) == "No run is under way."
+
+
+def test_a_workflow_is_stopped_as_a_whole(notebook: Notebook, aws: Clients) -> None:
+    runs = [{"WorkflowRunId": "wr_1", "Status": "RUNNING"}]
+    aws.answers |= {"glue.get_workflow_runs": {"Runs": runs}, "glue.stop_workflow_run": {}}
+    stopped = notebook.ok("%alur_run ingest_orders --env dev --downstream --stop")
+    assert [run.id for run in stopped.runs] == ["wr_1"]
+    assert aws.requests("glue.stop_workflow_run")
 
 
 @pytest.mark.parametrize(
