@@ -11,7 +11,7 @@ from typing import Any
 from alur_nb.authoring.manifest import Manifest, PipelineEntry, to_json
 from alur_nb.authoring.templates import deploy_templates
 from alur_nb.runtime.deployed import landing_root, slug
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, session_conf
 
 TFVARS = "alur.auto.tfvars.json"
@@ -54,6 +54,7 @@ def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
         "create_landing": environment.create_landing,
         "glue_version": environment.glue_version,
         "spark_conf": session_conf(environment),
+        **_openlineage(environment),
         "parameters": manifest["parameters"],
         "libraries": manifest["libraries"],
         "log_retention_days": environment.log_retention_days,
@@ -61,6 +62,17 @@ def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
         "protect_data": True,
         "pipelines": {name: _job(name, entry, landing) for name, entry in manifest["pipelines"].items()},
     }
+
+
+def _openlineage(environment: Environment) -> dict[str, str]:
+    """Return where the jobs' events go; raises SettingsError for a file, which would be the job's own and go with it."""
+    place = environment.openlineage
+    if place is not None and place.startswith("file:"):
+        raise SettingsError(
+            f"[env.{environment.name}] openlineage = {place!r}: a job's own files are gone when it ends.",
+            fix='Write openlineage = "s3://BUCKET/PREFIX/" or a server\'s address.',
+        )
+    return {} if place is None else {"openlineage": place}
 
 
 def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:

@@ -16,6 +16,7 @@ locals {
       parameters  = var.parameters
 
       rejects_retention_days = var.rejects_retention_days
+      openlineage            = var.openlineage
 
       lake = {
         for layer in local.layers : layer => {

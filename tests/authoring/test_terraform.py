@@ -39,6 +39,7 @@ def pipeline(name: str, target: str, *sources: Any, description: str = "", pip: 
         "expectations": [],
         "columns": None,
         "not_traced": None,
+        "lineage": {"level": "table", "reason": "it was not traced", "reads": [], "edges": []},
         "python_modules": list(pip),
         "glue": {
             "worker_type": "G.1X",
