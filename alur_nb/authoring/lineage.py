@@ -8,8 +8,10 @@ from typing import Any, Literal
 
 from alur_nb.authoring.lineage_found import found_lineage
 from alur_nb.runtime.errors import DeclarationError, suggest
-from alur_nb.runtime.lineage import ColumnRef, PipelineLineage
+from alur_nb.runtime.flow import Pipeline
+from alur_nb.runtime.lineage import ColumnRef, PipelineLineage, source_name
 from alur_nb.runtime.project import Project
+from alur_nb.runtime.sources import FileSource
 
 EVERY = "*"
 """In place of a column: the table as a whole, which is all that is known of it."""
@@ -165,9 +167,7 @@ def project_lineage(project: Project, *, may_call: bool, around: str | None = No
 def _reaching(project: Project, table: str) -> list[str]:
     known = project.pipelines
     touching = [
-        name
-        for name, one in known.items()
-        if one.target.qualified_name == table or table in one.upstream_tables
+        name for name, one in known.items() if table == one.target.qualified_name or _reads(one, table)
     ]
     names = set(touching)
     for name in touching:
@@ -176,15 +176,18 @@ def _reaching(project: Project, table: str) -> list[str]:
     return sorted(names)
 
 
+def _reads(pipeline: Pipeline, name: str) -> bool:
+    return name in pipeline.upstream_tables or name in map(source_name, pipeline.sources.values())
+
+
 def lineage(project: Project, name: str, *, may_call: bool = True) -> LineageReport:
-    """Tell of `TABLE`, `TABLE.COLUMN`, `layer.table.column`, or a pipeline's target, what it is made of and feeds.
+    """Tell of `TABLE`, `TABLE.COLUMN`, a pipeline's target, or `files(PATTERN).COLUMN` what it is made of and feeds.
 
     Raises DeclarationError for a name that is neither.
     """
     table, column = _asked(project, name)
     known = project_lineage(project, may_call=may_call, around=table)
-    declared = project.tables[table].columns if table in project.tables else {}
-    columns = [column] if column else list(declared)
+    columns = [column] if column else _columns(project, table)
     reports = []
     for one in columns:
         ref = ColumnRef(table, one)
@@ -197,6 +200,8 @@ def _asked(project: Project, name: str) -> tuple[str, str | None]:
     """Return the table and the column that a name means."""
     if name in project.pipelines:
         return project.pipelines[name].target.qualified_name, None
+    if name.startswith("files("):
+        return _asked_files(project, name)
     head, _, last = name.rpartition(".")
     for table, column in ((name, None), (head, last)):
         try:
@@ -207,9 +212,39 @@ def _asked(project: Project, name: str) -> tuple[str, str | None]:
             continue
         if column is None:
             return found.qualified_name, None
-        return found.qualified_name, _column(found.qualified_name, column, list(found.columns))
+        return found.qualified_name, _column(
+            found.qualified_name, column, _columns(project, found.qualified_name)
+        )
     project.table(head if head else name)
     raise DeclarationError(f"There is no table or column `{name}`.", fix="alur list shows what is declared.")
+
+
+def _asked_files(project: Project, name: str) -> tuple[str, str | None]:
+    known = {source_name(source) for one in project.pipelines.values() for source in one.sources.values()}
+    files = sorted(one for one in known if one.startswith("files("))
+    for one in files:
+        if name == one:
+            return one, None
+        if name.startswith(f"{one}."):
+            return one, _column(one, name.removeprefix(f"{one}."), _columns(project, one))
+    raise DeclarationError(
+        f"No pipeline reads `{name}`{suggest(name, files)}.",
+        fix=f"Files that are read: {', '.join(files) or 'none'}.",
+    )
+
+
+def _columns(project: Project, name: str) -> list[str]:
+    """Return the columns of a table, or of files by their names in the header."""
+    if name in project.tables:
+        return list(project.tables[name].columns)
+    for one in project.pipelines.values():
+        if one.target.qualified_name == name:
+            return list(one.target.columns)
+        for source in one.sources.values():
+            if isinstance(source, FileSource) and source_name(source) == name:
+                contract = source.contract or one.target
+                return [column.source or key for key, column in contract.file_columns.items()]
+    return []
 
 
 def _column(table: str, column: str, known: Sequence[str]) -> str:

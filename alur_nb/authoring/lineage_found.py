@@ -51,7 +51,7 @@ def note_call(
     from alur_nb.runtime.lineage_plan import trace_frames
     from alur_nb.runtime.lineage_tree import NotFollowedError
 
-    if found_lineage(pipeline, may_call=False).reason != NOT_LOOKED:
+    if found_lineage(pipeline, may_call=False).level == "column" or _without_sources(pipeline) is not None:
         return
     try:
         remember(pipeline, at_column_level(pipeline, trace_frames(result, frames), loads))

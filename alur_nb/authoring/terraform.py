@@ -69,6 +69,7 @@ def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
         "encryption": environment.encryption,
         "glue_version": environment.glue_version,
         "spark_conf": session_conf(environment),
+        **_openlineage(environment),
         "parameters": manifest["parameters"],
         "libraries": manifest["libraries"],
         "log_retention_days": environment.log_retention_days,
@@ -87,6 +88,17 @@ def checked_names(project: str, environment: Environment) -> tuple[Names, str | 
     names = names_of(project, environment)
     backend(names, environment)
     return names, landing_root(environment)
+
+
+def _openlineage(environment: Environment) -> dict[str, str]:
+    """Return where the jobs' events go; raises SettingsError for a file, which would be the job's own and go with it."""
+    place = environment.openlineage
+    if place is not None and place.startswith("file:"):
+        raise SettingsError(
+            f"[env.{environment.name}] openlineage = {place!r}: a job's own files are gone when it ends.",
+            fix='Write openlineage = "s3://BUCKET/PREFIX/" or a server\'s address.',
+        )
+    return {} if place is None else {"openlineage": place}
 
 
 def source_folder(pattern: str, landing: str | None, *, pipeline: str) -> str:

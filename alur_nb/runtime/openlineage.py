@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from alur_nb.runtime.checks import Severity
 from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.lineage import PipelineLineage, at_column_level
@@ -164,7 +165,10 @@ def _errors(run: PipelineRun) -> dict[str, Any]:
     if text is None:
         return {}
     # Below the first line stand rows of the data, which are not for everybody who reads a catalog.
-    message = {"message": text.partition("\n")[0], "programmingLanguage": "PYTHON"}
+    text = text.partition("\n")[0].rstrip(":")
+    failed = [check.name for check in run.checks if not check.passed and check.severity is Severity.ERROR]
+    text += f": {', '.join(failed)}" if failed else ""
+    message = {"message": text, "programmingLanguage": "PYTHON"}
     return {"errorMessage": facet("ErrorMessageRunFacet", "1-0-1", message)}
 
 

@@ -26,6 +26,7 @@ locals {
       summaries   = "s3://${local.buckets.artifacts}/runs/${name}/"
 
       rejects_retention_days = var.rejects_retention_days
+      openlineage            = var.openlineage
 
       lake = {
         for layer in local.layers : layer => { database = local.databases[layer], location = "s3://${local.buckets[layer]}/" }

@@ -238,6 +238,17 @@ data "aws_iam_policy_document" "job" {
     }
   }
 
+  # One object a run, below the job's own name.
+  dynamic "statement" {
+    for_each = startswith(coalesce(var.openlineage, "none"), "s3://") ? [trimsuffix(trimprefix(var.openlineage, "s3://"), "/")] : []
+
+    content {
+      sid       = "OpenLineage"
+      actions   = ["s3:PutObject"]
+      resources = ["arn:${local.partition}:s3:::${statement.value}/${each.key}/*"]
+    }
+  }
+
   # Glue's own groups too: what it logs before it has read the job's prefix goes there.
   statement {
     sid     = "Logs"

@@ -283,6 +283,17 @@ variable "rejects_retention_days" {
   }
 }
 
+variable "openlineage" {
+  description = "Where the jobs' OpenLineage events go: s3://BUCKET/PREFIX/, an address, or nowhere."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.openlineage == null ? true : can(regex("^(s3://[^/]+/|https?://[^/]+)", var.openlineage))
+    error_message = "openlineage: s3://BUCKET/PREFIX/ or an http(s):// address."
+  }
+}
+
 variable "protect_data" {
   description = "False: `terraform destroy` may empty the buckets and delete the ledger."
   type        = bool

@@ -44,6 +44,7 @@ def pipeline(name: str, target: str, *sources: Any, **values: Any) -> Any:
         "expectations": [],
         "columns": None,
         "not_traced": None,
+        "lineage": {"level": "table", "reason": "it was not traced", "reads": [], "edges": []},
         "python_modules": [],
         "secrets": [],
         "glue": glue,

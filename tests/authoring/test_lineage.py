@@ -150,6 +150,23 @@ def test_a_table_has_several_names(chain: Project, name: str) -> None:
     assert lineage(chain, name, may_call=False).table == "bronze.raw"
 
 
+def test_a_column_of_files_is_asked_for_by_its_name_in_the_header(chain: Project) -> None:
+    report = lineage(chain, "files(raw/*.csv).order no.", may_call=False)
+    assert str(report).splitlines()[:4] == [
+        "files(raw/*.csv).Order No.",
+        "  is made of nothing that is known",
+        "  goes into",
+        "    the table bronze.raw  table level, by ingest",
+    ]
+    assert [one.ref.column for one in lineage(chain, "files(raw/*.csv)", may_call=False).columns] == [
+        "Order No.",
+        "amount",
+        "state",
+    ]
+    with pytest.raises(DeclarationError, match="No pipeline reads"):
+        lineage(chain, "files(row/*.csv)", may_call=False)
+
+
 @pytest.mark.parametrize(
     ("name", "why"), [("raw.amuont", "did you mean"), ("nothing", "no table"), ("nothing.id", "no table")]
 )

@@ -201,6 +201,25 @@ def test_the_result_has_the_columns_that_the_function_returned(traced: Trace) ->
 
 
 @pytest.mark.slow
+def test_each_column_is_followed_to_its_sources(traced: Trace) -> None:
+    def edges(name: str) -> list[tuple[str, str, str | None, str]]:
+        found = traced.pipelines[name]["lineage"]
+        assert found["level"] == "column", found["reason"]
+        return [(e["source"], e["source_column"], e["column"], e["kind"]) for e in found["edges"]]
+
+    assert edges("count_orders") == [
+        ("bronze.orders", "order_id", "order_id", "direct"),
+        ("bronze.orders", "order_id", None, "group"),
+    ]
+    assert ("files(orders/*.csv)", "Order No.", "order_id", "direct") in edges("ingest_orders")
+    assert edges("load_orders") == [
+        ("files(a/*.csv, b/*.csv)", "Order No.", "order_id", "direct"),
+        ("files(c/*.csv)", "order_id", "order_id", "direct"),
+    ]
+    assert traced.pipelines["from_the_network"]["lineage"]["level"] == "table"
+
+
+@pytest.mark.slow
 def test_table_sources_are_told_apart(traced: Trace) -> None:
     sources = traced.pipelines["count_orders"]["sources"]
     assert [(s["kind"], s["parameter"], s["table"]) for s in sources] == [

@@ -228,3 +228,25 @@ def test_columns_are_those_of_the_run_itself(
     assert (owes["field"], owes["transformations"][0]["subtype"]) == ("amount", "AGGREGATION")
     assert {one["transformations"][0]["subtype"] for one in facet["dataset"]} == {"FILTER", "GROUP_BY"}
     assert owes["name"] == output["name"]
+
+
+@pytest.mark.slow
+def test_a_run_is_one_object_below_its_pipelines_name(s3: None) -> None:
+    from alur_nb.runtime.aws import client
+
+    made = client("s3")
+    made.create_bucket(Bucket="lineage-events")
+    sink = S3Sink("s3://lineage-events/some/where")
+    for kind in ("START", "COMPLETE"):
+        sink.emit(
+            {
+                "eventType": kind,
+                "eventTime": "2026-01-02T03:04:05+00:00",
+                "run": {"runId": "r"},
+                "job": {"name": "p"},
+            }
+        )
+    (found,) = made.list_objects_v2(Bucket="lineage-events")["Contents"]
+    assert found["Key"] == "some/where/p/2026-01-02/r.jsonl"
+    lines = made.get_object(Bucket="lineage-events", Key=found["Key"])["Body"].read().decode().splitlines()
+    assert [json.loads(line)["eventType"] for line in lines] == ["START", "COMPLETE"]
