@@ -134,6 +134,52 @@ def _other_engines_agree(workspace: Workspace, tables: dict[str, Any]) -> None:
         assert sorted(tuple(row.values()) for row in found) == rows(tables[layer])
 
 
+def test_a_changed_file_takes_the_place_of_its_rows(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    class PricesBronze(BronzeTable):
+        id = IntegerField()
+        price = IntegerField()
+
+        class Meta:
+            format = "iceberg"
+
+    landed = files("prices/*.csv", on_changed="replace")
+
+    @pipeline(sources={"prices": landed}, target=PricesBronze)
+    def ingest_prices(prices: DataFrame) -> DataFrame:
+        return prices
+
+    land("prices/1.csv", "id,price\n1,10\n")
+    land("prices/2.csv", "id,price\n2,20\n")
+    assert states(run_pipelines(workspace, project)) == ["loaded"]
+    land("prices/1.csv", "id,price\n1,11\n3,30\n")
+    (report,) = run_pipelines(workspace, project).runs
+    assert (report.state, report.rows, len(report.supersedes)) == ("loaded", 3, 1)
+    assert rows(PricesBronze) == [(1, 11), (2, 20), (3, 30)]
+    assert states(run_pipelines(workspace, project)) == ["nothing new"]
+
+
+def test_a_merged_table_is_loaded_anew_where_its_upstream_was_taken_back(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    tables = declare()
+    land("orders/1.csv", "order_id,customer,amount,status\n1,ann,10,new\n")
+    states(run_pipelines(workspace, project))
+    land("orders/2.csv", "order_id,customer,amount,status\n1,ann,99,new\n2,bob,5,new\n")
+    states(run_pipelines(workspace, project))
+    newest = live(workspace.ledger.batches("bronze.orders"))[-1]
+    with pytest.raises(LedgerError, match="--cascade"):
+        rollback.roll_back(workspace, project, tables["bronze"].__table__, [newest.id])
+    done = rollback.roll_back(workspace, project, tables["bronze"].__table__, [newest.id], cascade=True)
+    assert any("loads the whole table anew" in note for note in done.notes)
+    assert rows(tables["bronze"]) == [(1, "ann", 10, "new")]
+    (workspace.settings.root / "data" / "orders" / "2.csv").unlink()
+    assert states(run_pipelines(workspace, project)) == ["nothing new", "loaded", "loaded"]
+    assert rows(tables["silver"]) == [(1, "ann", 10, "new")]
+    assert rows(tables["gold"]) == [("ann", 10)]
+
+
 def test_an_append_table_gives_a_batch_back(workspace: Workspace, project: Project, land: Land) -> None:
     class EventsBronze(BronzeTable):
         id = IntegerField()
