@@ -47,6 +47,14 @@ def _init(options: argparse.Namespace) -> int:
     return OK
 
 
+def _setup(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import setup
+
+    done = setup.setup(options.jar, tell=lambda text: _tell(text, stream="stderr"))
+    _show(options, done.to_dict(), str(done))
+    return OK
+
+
 def _check(options: argparse.Namespace) -> int:
     from alur_nb.authoring import operate
 
@@ -159,6 +167,24 @@ def _fsck(options: argparse.Namespace) -> int:
     return OK if report.ok else FAILED
 
 
+def _maintain(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import maintaining
+
+    report = maintaining.maintain(_declared(), options.name, env=options.env)
+    _show(options, report.to_dict(), str(report))
+    return OK
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from alur_nb.authoring import diffing
+
+    report = diffing.diff(
+        _declared(), options.name, options.before, options.after, examples=options.rows, env=options.env
+    )
+    _show(options, report.to_dict(), str(report))
+    return OK
+
+
 def _reset(options: argparse.Namespace) -> int:
     from alur_nb.authoring import rolling_back
 
@@ -254,6 +280,7 @@ def _clean(options: argparse.Namespace) -> int:
 
 _COMMANDS: dict[str, Command] = {
     "init": _init,
+    "setup": _setup,
     "check": _check,
     "list": _list,
     "preview": _preview,
@@ -266,6 +293,8 @@ _COMMANDS: dict[str, Command] = {
     "rollback": _rollback,
     "fsck": _fsck,
     "reset": _reset,
+    "maintain": _maintain,
+    "diff": _diff,
     "adopt": _adopt,
     "export": _export,
     "clean": _clean,

@@ -24,6 +24,8 @@ def build() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     init = _command(commands, "init", "lay out a new project in a folder of its own", reads=False)
     init.add_argument("name", metavar="NAME")
+    setup = _command(commands, "setup", "fetch what silver, gold and Iceberg tables need, once (47 MB)")
+    setup.add_argument("--jar", type=Path, metavar="FILE", help="take it from this file, without a network")
     _command(commands, "check", "check names, contracts, the DAG and crons", aliases=["validate"])
     _command(commands, "list", "list the tables and the pipelines")
     _add_preview(commands)
@@ -92,6 +94,14 @@ def _add_looking(commands: Any) -> None:
     history = _command(commands, "history", "show the batches of a table")
     history.add_argument("name", metavar="NAME", nargs="?", help=f"{_OF_TABLE} (all tables)")
     history.add_argument("-n", "--last", type=int, default=20, help="batches of a table (20)")
+    diff = _command(commands, "diff", "compare two states of a table: by key and by column")
+    diff.add_argument("name", metavar="TABLE", help=_OF_TABLE)
+    diff.add_argument("before", metavar="A", help="a batch, a moment in UTC, or a snapshot's id of Iceberg")
+    diff.add_argument(
+        "after", metavar="B", nargs="?", default="now", help="the same; the present state (now)"
+    )
+    diff.add_argument("-n", "--rows", type=int, default=5, help="examples of each kind (5)")
+    _add_env(diff)
     rejects = _command(commands, "rejects", "show the rejected rows of a table, and why")
     rejects.add_argument("name", metavar="NAME", help=_OF_TABLE)
     rejects.add_argument(
@@ -124,7 +134,11 @@ def _add_mending(commands: Any) -> None:
     adopt.add_argument("--key", metavar="KEY", help="its ingestion_key (the table's name)")
     adopt.add_argument("--trust-path", action="store_true", help="also files that have changed since")
     adopt.add_argument("--dry-run", action="store_true", help="only say what would be taken")
-    for one in (rollback, fsck, reset, adopt):
+    maintain = _command(
+        commands, "maintain", "put small files of Iceberg tables together, let snapshots expire"
+    )
+    maintain.add_argument("name", metavar="NAME", nargs="?", help=f"{_OF_TABLE} (all Iceberg tables)")
+    for one in (rollback, fsck, reset, adopt, maintain):
         _add_env(one)
     for one in (rollback, reset):
         one.add_argument(

@@ -33,6 +33,8 @@ put_on_class_path()
 # Kernels that load the extension make an archive of Spark's classes: one for all tests, and none in the user's home.
 os.environ["XDG_CACHE_HOME"] = str(Path(__file__).resolve().parents[1] / "build" / "cache")
 lay_into_cache()
+# No test fetches a jar that is not there; those of the fetching have a repository of their own.
+os.environ["ALUR_MAVEN_URL"] = "file:///nothing-is-fetched-in-tests"
 
 Land = Callable[..., Path]
 BROWSER_TESTS = Path(__file__).resolve().parent / "browser"

@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring import class_archive, first_day
 from alur_nb.authoring.class_archive import Archive
+from alur_nb.authoring.local_spark import end
 from alur_nb.runtime.context import JavaHome, get_spark_session, java_home, launch_by
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -80,19 +81,8 @@ def _rehearse(folder: Path) -> str:
         class_path: str = java.java.lang.System.getProperty("java.class.path")
         first_day.work(root)
     finally:
-        _end(spark)
+        end(spark)
     return class_path
-
-
-def _end(spark: SparkSession) -> None:
-    """Stop Spark and wait for its Java to end: then the list of its classes is whole."""
-    context = spark.sparkContext
-    gateway: Any = context._gateway
-    spark.stop()
-    process = gateway.proc
-    gateway.shutdown()
-    process.stdin.close()
-    process.wait(class_archive.MAKING_SECONDS)
 
 
 if __name__ == "__main__":

@@ -11,17 +11,22 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring import class_archive
 from alur_nb.authoring.class_archive import Archive
 from alur_nb.runtime.context import JavaHome, get_spark_session, launch_by
 from alur_nb.runtime.errors import AlurError
+from alur_nb.runtime.iceberg_catalog import is_available
 from alur_nb.runtime.settings import Settings
 from alur_nb.runtime.user_cache import cache_folder
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 log = logging.getLogger(__name__)
 
+_END_SECONDS = 60
 _warming: threading.Thread | None = None
 _began: float | None = None
 _awaited = threading.Event()
@@ -36,6 +41,38 @@ def warm_up() -> threading.Thread:
         _warming = threading.Thread(target=_start, name="alur-spark", daemon=True)
         _warming.start()
     return _warming
+
+
+def stop_without_iceberg() -> SparkSession | None:
+    """End Spark's Java where it runs without Iceberg, and return the session that was; None where nothing is ended.
+
+    Java's class path is fixed at its start: so the next session, and only that, has what the cache got since.
+    """
+    global _warming
+    if _warming is not None:
+        _warming.join()
+    from pyspark.sql import SparkSession
+
+    session = SparkSession.getActiveSession() or SparkSession._instantiatedSession
+    if session is None or session.sparkContext._jsc is None or is_available(session):
+        return None
+    end(session)
+    _warming = None
+    return session
+
+
+def end(session: SparkSession) -> None:
+    """Stop Spark and wait for its Java to end, so that the next session starts another."""
+    from pyspark import SparkContext
+
+    gateway: Any = session.sparkContext._gateway
+    session.stop()
+    gateway.shutdown()
+    gateway.proc.stdin.close()
+    gateway.proc.wait(_END_SECONDS)
+    # PySpark keeps the gateway for all sessions of the process.
+    SparkContext._gateway = None
+    SparkContext._jvm = None
 
 
 def is_warm() -> bool:

@@ -15,12 +15,17 @@ from alur_nb.runtime import supersede
 from alur_nb.runtime.context import LoadCall, loading_by
 from alur_nb.runtime.errors import AlurError, plural
 from alur_nb.runtime.flow import LOADER, reaches_loader
+from alur_nb.runtime.iceberg_catalog import identifier
+from alur_nb.runtime.iceberg_schema import Change, Evolution, create_statement, evolution
+from alur_nb.runtime.iceberg_tables import load_local
+from alur_nb.runtime.ledger import live
 from alur_nb.runtime.load import source_for
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
 from alur_nb.runtime.plan import SourcePlan, new_batches, refusals, survey_source
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.selection import ALL_NEW, Selection
 from alur_nb.runtime.supersede import Superseded
+from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
@@ -51,6 +56,8 @@ class PlanReport:
     refusals: tuple[AlurError, ...] = ()
     """Why a run would stop before it reads a row."""
     notes: tuple[str, ...] = ()
+    evolution: Evolution | None = None
+    """What the target needs to follow its contract; None where it is not Iceberg's, or is not known from here."""
     shown: int = _SHOWN
 
     @property
@@ -92,6 +99,7 @@ class PlanReport:
             "upstream": {source: list(ids) for source, ids in self.upstream.items()},
             "supersedes": list(self.supersedes),
             "partition_by": [partition.name for partition in self.pipeline.target.partition_by],
+            "table_changes": [{"text": one.text, "statement": one.statement} for one in self._changes],
             "refusals": [str(refusal) for refusal in self.refusals],
             "notes": list(self.notes),
         }
@@ -108,12 +116,17 @@ class PlanReport:
         partitions = self.pipeline.target.partition_by
         if partitions and self.new_files:
             lines.append(f"partitions by {', '.join(map(str, partitions))}: known when the rows are read")
+        lines += [f"changes the table: {change.text}" for change in self._changes]
         lines += [f"note: {note}" for note in self.notes]
         lines += [f"refused: {refusal}" for refusal in self.refusals]
         return "\n".join(lines)
 
     def __repr__(self) -> str:
         return str(self)
+
+    @property
+    def _changes(self) -> tuple[Change, ...]:
+        return self.evolution.changes if self.evolution else ()
 
     def _files(self, plan: SourcePlan) -> Iterator[str]:
         sizes = Counter[str]()
@@ -175,15 +188,34 @@ def plan(
         if isinstance(source, NewSource)
     }
     notes += [warning for one in plans for warning in one.warnings]
+    changes = evolution_of(place, target)
+    unable = changes.refusal if changes else None
     return PlanReport(
         pipeline,
         tuple(plans),
         upstream,
         tuple(sorted(replaced.ids)),
-        tuple(refusal for one in plans for refusal in refusals(one)),
+        (*([unable] if unable else []), *(refusal for one in plans for refusal in refusals(one))),
         tuple(dict.fromkeys(notes)),
+        changes,
         shown,
     )
+
+
+def evolution_of(place: Workspace, table: Table) -> Evolution | None:
+    """Return what an Iceberg table of the embedded lake needs to follow its contract; starts no Spark.
+
+    None for another table. Raises StorageError where the table's metadata cannot be read.
+    """
+    if table.format != "iceberg" or not place.environment.is_local:
+        return None
+    name = identifier(table.layer, table.name)
+    stored = load_local(place.settings.warehouse / table.layer / table.name)
+    if stored is None:
+        made = Change("creates it as an Iceberg table", create_statement(table, name))
+        return Evolution(table.qualified_name, (made,))
+    added = {one for batch in live(place.ledger.batches(table.qualified_name)) for one in batch.added}
+    return evolution(stored, table, name, added)
 
 
 def loads_of(place: Workspace, pipeline: Pipeline) -> list[LoadCall]:

@@ -168,8 +168,8 @@ def _local_conf(settings: Settings, *, has_iceberg: bool) -> dict[str, str]:
     """Return what a local session starts with; without the jar the catalog's classes could not be found."""
     conf = session_conf(settings.environment(LOCAL))
     if has_iceberg:
-        return conf | warehouse_conf(settings.warehouse)
-    return {key: value for key, value in conf.items() if key not in catalog_conf(is_local=True)}
+        conf |= catalog_conf(is_local=True) | warehouse_conf(settings.warehouse)
+    return conf
 
 
 @contextlib.contextmanager

@@ -25,6 +25,9 @@ def identifier(database: str, table: str) -> str:
 def catalog_conf(*, is_local: bool) -> dict[str, str]:
     """Return the Spark settings that bring the catalog; all of them are static, so a session starts with them.
 
+    They come beside `session_conf`, where Iceberg is on the class path: with the jar on the laptop, on Glue in jobs
+    that touch an Iceberg table. What is in the catalog is the same on both.
+
     On AWS no warehouse is among them: every table is created with its location, and GlueCatalog asks for a warehouse
     only where it has to think one out (Iceberg's `GlueCatalog.defaultWarehouseLocation`).
     """

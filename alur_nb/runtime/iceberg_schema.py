@@ -74,11 +74,17 @@ class Evolution:
 
     def check(self) -> None:
         """Raise ContractError for what is refused, with the statement for each."""
+        if self.refusal is not None:
+            raise self.refusal
+
+    @property
+    def refusal(self) -> ContractError | None:
+        """The error that `check` raises."""
         if not self.refused:
-            return
+            return None
         what = "; ".join(change.text for change in self.refused)
         steps = [f"{change.fix}{_or(change)}" for change in self.refused]
-        raise ContractError(f"{self.table} cannot follow its contract: {what}.", fix="\n".join(steps))
+        return ContractError(f"{self.table} cannot follow its contract: {what}.", fix="\n".join(steps))
 
 
 def _or(change: Change) -> str:

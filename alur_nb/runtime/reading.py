@@ -12,22 +12,28 @@ from alur_nb.runtime.ledger import Batch, State, live
 from alur_nb.runtime.project import current_project
 from alur_nb.runtime.publish import KEPT, expired
 from alur_nb.runtime.tables import RESCUED, Table, rejects_of, table_of
+from alur_nb.runtime.time_travel import At, read_at
 from alur_nb.runtime.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-def read(table: object, *, metadata: bool = False, workspace: Workspace | None = None) -> DataFrame:
+def read(
+    table: object, *, metadata: bool = False, at: At = None, workspace: Workspace | None = None
+) -> DataFrame:
     """Return a table's committed rows: the contract's columns; `metadata=True` adds `_ingested_at`, `_source_*`.
 
     Columns that schema_mode="evolve" has added come behind the contract's until they are declared, and `_rescued`
     with the metadata, null in batches that lack them.
+    `at` gives the table as it was: a moment, a batch's id or number, or an Iceberg snapshot's id.
     `table` is a table class or a declared name (`"orders"`, `"bronze.orders"`). A table without a batch is empty.
     Raises DeclarationError for an unknown name, LedgerError, StorageError.
     """
     known = _declared(table)
     place = workspace or open_workspace()
+    if at is not None:
+        return read_at(get_spark_session(), place, known, at, metadata=metadata)
     batches = live(place.ledger.batches(known.qualified_name))
     added = added_by(known, batches)
     if not metadata:

@@ -11,7 +11,6 @@ from types import MappingProxyType
 from typing import Any
 
 from alur_nb.runtime.errors import Place, SettingsError, suggest
-from alur_nb.runtime.iceberg_catalog import catalog_conf
 
 SETTINGS_FILE = "alur.toml"
 LAKE_FOLDER = ".alur"
@@ -174,7 +173,6 @@ def session_conf(environment: Environment) -> dict[str, str]:
         "spark.sql.ansi.enabled": "false",
         "spark.sql.adaptive.enabled": "true",
     }
-    conf |= catalog_conf(is_local=environment.is_local)
     if environment.is_local:
         conf |= _LAPTOP_CONF
     return conf

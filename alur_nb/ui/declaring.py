@@ -120,6 +120,7 @@ def _declare(session: Session, magic: str, line: str, body: str | None) -> Decla
                 place=Place(line=1),
                 fix=f"Run the cell that declares {error.name}, or import it.",
             ) from error
+    session.bring_iceberg(declared)
     return Declaration(
         tables=tuple(one for one in declared if isinstance(one, Table)),
         pipelines=tuple(one for one in declared if isinstance(one, Pipeline)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -66,6 +66,8 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.is_debugging = False
+        self.has_iceberg = False
+        """Whether Iceberg was looked for in this kernel, and brought where it could be."""
         self.written: dict[tuple[str, str], str] = {}
         """(cell id, name) -> the text of the cell that a line wrote below itself: it is written once."""
         self.kept: dict[tuple[str, str], str] = {}
@@ -145,8 +147,19 @@ class Session:
         if error is None:
             declaring.close()
             self._remember(cell, result)
+            self.bring_iceberg(cell.declared)
         else:
             declaring.__exit__(type(error), error, error.__traceback__)
+
+    def bring_iceberg(self, declared: Iterable[Declared]) -> None:
+        """Where the cell declares the first table of Iceberg's, bring what such tables need."""
+        tables = [one for one in declared if isinstance(one, Table) and one.format == "iceberg"]
+        if tables and not self.has_iceberg and not is_export_mode():
+            # Here: `%load_ext` would wait for all that a download needs.
+            from alur_nb.ui.bringing_iceberg import bring_iceberg
+
+            self.has_iceberg = True
+            bring_iceberg(self)
 
     def _remember(self, cell: RunningCell, result: ExecutionResult) -> None:
         self.memory.note(result.result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from alur_nb.authoring import iceberg_fetch
+from alur_nb import cli
+from alur_nb.authoring import iceberg_fetch, setup
 from alur_nb.authoring.iceberg_fetch import announcement, fetch, install
 from alur_nb.authoring.maven import VARIABLE
 from alur_nb.runtime.errors import SettingsError
@@ -177,3 +179,41 @@ def test_a_wrong_file_that_was_brought_is_refused(repository: Repository, tmp_pa
     with pytest.raises(SettingsError, match="No such file"):
         install(JAR, tmp_path / "absent.jar")
     assert not jar_path(JAR).exists()
+
+
+@pytest.fixture
+def needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small jar is the one that this Spark needs."""
+    monkeypatch.setattr(setup, "needed_jar", lambda: JAR)
+
+
+def test_setup_announces_what_it_fetches_and_fetches_once(
+    repository: Repository, needed: None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["setup"]) == 0
+    told = capsys.readouterr()
+    assert told.err == f"{announcement(JAR)}\n"
+    assert f"is there now: {jar_path(JAR)}" in told.out and "Java 17 from" in told.out
+    assert cli.main(["setup", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["iceberg"]["was_there"] is True
+    assert len(repository.asked) == 1
+
+
+def test_setup_without_a_network_fails_with_the_next_step(
+    repository: Repository, needed: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "http://127.0.0.1:1/maven")
+    assert cli.main(["setup"]) == 1
+    assert "--jar iceberg-spark-runtime-3.5_2.12-1.10.0.jar" in capsys.readouterr().err
+
+
+def test_setup_takes_a_file_and_tells_what_it_replaces(
+    repository: Repository, needed: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    brought = tmp_path / "brought.jar"
+    brought.write_bytes(CONTENT)
+    assert cli.main(["setup", "--jar", str(brought)]) == 0
+    jar_path(JAR).write_bytes(CONTENT[:9])
+    assert cli.main(["setup"]) == 0
+    assert "is cut off: it has 9 of" in capsys.readouterr().err
+    assert len(repository.asked) == 1

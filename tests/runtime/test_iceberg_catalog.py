@@ -20,7 +20,12 @@ def test_a_name_has_three_quoted_parts() -> None:
 
 def test_on_aws_the_catalog_is_glues_and_needs_no_warehouse() -> None:
     conf = catalog_conf(is_local=False)
-    assert conf["spark.sql.catalog.alur.type"] == "glue"
+    local = catalog_conf(is_local=True)
+    # Where the catalog is: a folder, or Glue's on S3. What else it does is the same.
+    assert local.pop("spark.sql.catalog.alur.type") == "hadoop"
+    assert conf.pop("spark.sql.catalog.alur.type") == "glue"
+    assert conf.pop("spark.sql.catalog.alur.io-impl") == "org.apache.iceberg.aws.s3.S3FileIO"
+    assert conf == local
     assert not [key for key in conf if key.endswith("warehouse")]
     # Glue takes one --conf, in which the further ones are chained: a blank would end a value.
     assert not [value for value in conf.values() if " " in value]
