@@ -31,6 +31,7 @@ _MOVED = (
     "ValidationException",
     "CommitFailedException",
     "CommitStateUnknownException",
+    "Cannot find snapshot",  # the pin itself has expired since
     "is not an ancestor of",
     "Ref does not exist",
     "Branch does not exist",
@@ -65,16 +66,19 @@ class SparkIcebergTable:
         """Ask the files' metrics first: a new id is greater than all that are there, and then no file is read."""
         jvm: Any = self.spark._jvm
         wanted = jvm.org.apache.iceberg.expressions.Expressions.equal(BATCH_ID, batch_id)
-        files = self._table().newScan().useSnapshot(int(pin)).filter(wanted).planFiles()
-        try:
-            may_hold = files.iterator().hasNext()
-        finally:
-            files.close()
-        return may_hold and bool(self.at(pin).where(F.col(BATCH_ID) == batch_id).head(1))
+        with _refusals():
+            files = self._table().newScan().useSnapshot(int(pin)).filter(wanted).planFiles()
+            try:
+                may_hold = files.iterator().hasNext()
+            finally:
+                files.close()
+            return may_hold and bool(self.at(pin).where(F.col(BATCH_ID) == batch_id).head(1))
 
     def at(self, pin: str) -> DataFrame:
         """Return the table's rows at a snapshot, with the columns that the table has now: a snapshot has its own."""
-        return self._fitted(self.spark.sql(f"SELECT * FROM {self.identifier} VERSION AS OF {int(pin)}"))
+        with _refusals():
+            found = self.spark.sql(f"SELECT * FROM {self.identifier} VERSION AS OF {int(pin)}")
+        return self._fitted(found)
 
     def append(self, pin: str, batch: Batch) -> None:
         """Overwrite the rows of this batch id, of which there are none: that is what Iceberg validates from the pin."""
@@ -265,7 +269,7 @@ def _refusals() -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     """Return what Java said, with its causes: Spark wraps what a commit raises."""
-    java: Any = getattr(error, "java_exception", None)
+    java: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     lines: list[str] = []
     while java is not None and len(lines) < 10:
         lines.append(str(java.toString()))

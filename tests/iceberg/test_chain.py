@@ -17,6 +17,9 @@ from alur_nb import (
     new,
     pipeline,
 )
+from alur_nb.authoring.fsck import fsck
+from alur_nb.authoring.preview import preview
+from alur_nb.authoring.query import query
 from alur_nb.runtime import rollback
 from alur_nb.runtime.errors import LedgerError
 from alur_nb.runtime.ledger import live
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("iceberg")]
+
+
+FSCK = ("bronze.orders", "silver.orders", "gold.revenue")
 
 
 def declare() -> dict[str, Any]:
@@ -103,6 +109,9 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     assert iceberg.sparkContext._jsc.sc().dagScheduler().nextJobId() == before
 
     land("orders/2.csv", "order_id,customer,amount,status\n2,bob,7,paid\n1,ann,10,cancelled\n4,eve,1,new\n")
+    # The whole chain previews from the landing file: what a merge will do to rows that are there is not in it.
+    shown = preview(workspace, project, "revenue")
+    assert shown.verdict == "would load"
     report = run()
     assert states(report) == ["loaded"] * 3
     assert [one.rows for one in report.runs] == [3, 3, 2]
@@ -116,6 +125,12 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     assert rows(tables["gold"]) == [("bob", 7), ("eve", 1)]
     assert len(rows(tables["bronze"])) == 5
     _other_engines_agree(workspace, tables)
+    found = query("SELECT count(*) AS n FROM silver.orders", project, workspace)
+    assert found.rows[0]["n"] == 2
+    assert [fsck(project, name, workspace=workspace).findings for name in FSCK] == [()] * 3
+    iceberg.sql(f"DELETE FROM {workspace.lake.iceberg_name('bronze.orders')} WHERE order_id = 4")
+    (finding,) = fsck(project, FSCK[0], workspace=workspace).findings
+    assert "holds 4 rows, the ledger says 5" in finding.what
 
     (batch,) = live(workspace.ledger.batches("silver.orders"))
     with pytest.raises(LedgerError, match="--full"):
