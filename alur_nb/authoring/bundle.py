@@ -26,7 +26,7 @@ from alur_nb.authoring.slicing import Slice, slice_pipelines
 from alur_nb.authoring.terraform import write_terraform
 from alur_nb.authoring.trace import Trace, trace_scripts
 from alur_nb.authoring.unfold import unfold
-from alur_nb.runtime.errors import ExportError, NotYetSupportedError, Place, SettingsError, plural, suggest
+from alur_nb.runtime.errors import ExportError, Place, SettingsError, plural, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.settings import Environment, Settings, load_settings
 
@@ -234,8 +234,6 @@ def _refuse_problems(order: _Order, declared: Registry) -> None:
     for problem in declared.problems:
         if problem.severity == "error":
             raise ExportError(f"{problem.message} ({problem.place})", place=place, fix=problem.fix)
-        if problem.severity == "later":
-            raise NotYetSupportedError(problem.message, place=place, fix=problem.fix)
 
 
 def job_source(label: str, part: Slice) -> JobSource:

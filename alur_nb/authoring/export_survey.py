@@ -157,7 +157,7 @@ class _Look:
                 fix="Run the notebook's cells, then this one again.",
             )
         for problem in self.project.problems():
-            if problem.severity in ("error", "later"):
+            if problem.severity == "error":
                 yield Hindrance(problem.message, problem.place, problem.fix)
 
     def _slices(self) -> tuple[list[Slice], list[Hindrance]]:

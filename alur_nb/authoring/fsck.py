@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from alur_nb.authoring.batch_names import table_named
+from alur_nb.authoring.fsck_iceberg import iceberg_findings
 from alur_nb.runtime import publish
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.lake import Survey
@@ -115,7 +116,9 @@ def fsck(
         *_not_conserved(alive, inputs),
         *_orphans(batches, inputs),
     ]
-    for kind in (table.qualified_name, table.qualified_name + REJECTS_SUFFIX):
+    if table.format == "iceberg":
+        findings += [Finding(*found) for found in iceberg_findings(place.lake, table, batches, alive)]
+    for kind in _kinds(table):
         findings += _files(place, kind, batches, alive, row_count or _footer_rows)
     return FsckReport(
         table.qualified_name,
@@ -263,16 +266,22 @@ def _repair(place: Workspace, table: Table) -> list[str]:
         orphans = ledger.forget_inputs(lease)
         if orphans:
             done.append(f"{plural(orphans, 'item')} of inputs that no batch has were deleted")
-        return done + _repair_files(place, name)
+        return done + _repair_files(place, table)
     finally:
         ledger.release(lease)
 
 
-def _repair_files(place: Workspace, name: str) -> list[str]:
-    batches = place.ledger.batches(name)
+def _kinds(table: Table) -> list[str]:
+    """Return what of the table is Parquet: its rows, or only its rejects."""
+    kinds = [table.qualified_name, table.qualified_name + REJECTS_SUFFIX]
+    return kinds if table.format == "parquet" else kinds[1:]
+
+
+def _repair_files(place: Workspace, table: Table) -> list[str]:
+    batches = place.ledger.batches(table.qualified_name)
     alive = {batch.id: batch for batch in live(batches)}
     done = []
-    for kind in (name, name + REJECTS_SUFFIX):
+    for kind in _kinds(table):
         rejects = kind.endswith(REJECTS_SUFFIX)
         shown = _shown(alive.values(), rejects=rejects)
         survey = place.lake.survey(kind, shown)

@@ -76,6 +76,12 @@ def call(run: RunContext, pipeline: Pipeline, batch: OpenBatch) -> DataFrame | N
     batch.replaced = supersede.chosen(run.workspace.ledger, pipeline, run.selection)
     batch.warnings += batch.replaced.notes
     plans = _planned_files(run, pipeline, batch.replaced)
+    changed = {planned.file.path for plan in plans.values() for planned in plan.with_status("changed")}
+    if changed:  # which is no error under on_changed="replace"
+        batch.replaced = supersede.with_changed(
+            run.workspace.ledger, pipeline.target, changed, batch.replaced
+        )
+        plans = _planned_files(run, pipeline, batch.replaced)
     upstream = _new_upstream(run, pipeline, batch.replaced)
     fresh = any(plan.new for plan in plans.values()) or any(upstream.values())
     if (plans or upstream) and not fresh and not batch.replaced.ids:

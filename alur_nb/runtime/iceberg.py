@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Protocol
 
-from alur_nb.runtime.errors import StorageError
+from alur_nb.runtime.errors import AlurError, StorageError
 from alur_nb.runtime.ledger import Batch, State
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def publish(table: IcebergTable, read_batch: ReadBatch) -> bool:
                     "once that is mended.",
                 ) from error
             refused_at = pin
-        except (StorageError, OSError):
+        except (AlurError, OSError):
             # Its staged files may be gone because another owner has ended it, and cleaned up.
             if _is_ended(read_batch()):
                 return False

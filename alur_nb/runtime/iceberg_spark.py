@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import PySparkException
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -31,6 +31,7 @@ _MOVED = (
     "ValidationException",
     "CommitFailedException",
     "CommitStateUnknownException",
+    "Cannot find snapshot",  # the pin itself has expired since
     "is not an ancestor of",
     "Ref does not exist",
     "Branch does not exist",
@@ -65,16 +66,19 @@ class SparkIcebergTable:
         """Ask the files' metrics first: a new id is greater than all that are there, and then no file is read."""
         jvm: Any = self.spark._jvm
         wanted = jvm.org.apache.iceberg.expressions.Expressions.equal(BATCH_ID, batch_id)
-        files = self._table().newScan().useSnapshot(int(pin)).filter(wanted).planFiles()
-        try:
-            may_hold = files.iterator().hasNext()
-        finally:
-            files.close()
-        return may_hold and bool(self.at(pin).where(F.col(BATCH_ID) == batch_id).head(1))
+        with _refusals():
+            files = self._table().newScan().useSnapshot(int(pin)).filter(wanted).planFiles()
+            try:
+                may_hold = files.iterator().hasNext()
+            finally:
+                files.close()
+            return may_hold and bool(self.at(pin).where(F.col(BATCH_ID) == batch_id).head(1))
 
     def at(self, pin: str) -> DataFrame:
         """Return the table's rows at a snapshot, with the columns that the table has now: a snapshot has its own."""
-        return self._fitted(self.spark.sql(f"SELECT * FROM {self.identifier} VERSION AS OF {int(pin)}"))
+        with _refusals():
+            found = self.spark.sql(f"SELECT * FROM {self.identifier} VERSION AS OF {int(pin)}")
+        return self._fitted(found)
 
     def append(self, pin: str, batch: Batch) -> None:
         """Overwrite the rows of this batch id, of which there are none: that is what Iceberg validates from the pin."""
@@ -86,8 +90,7 @@ class SparkIcebergTable:
         """Overwrite all rows; with partitions those of them that the batch has rows in."""
         rows = self._rows(batch)
         if not batch.publication.partitions:
-            empty = self.spark.createDataFrame([], self.at(pin).schema)
-            self._overwrite(pin, empty if rows is None else rows, F.lit(True))
+            self._replace(pin, rows)
         elif rows is not None:
             with self.lock(), _refusals():
                 self._writer(pin, rows).overwritePartitions()
@@ -146,13 +149,16 @@ class SparkIcebergTable:
         if batch.data_prefix is None:
             return None
         uri = self.rows_uri(batch)
-        with storage_errors(uri):
+        gone = StorageError(
+            f"{uri} does not hold the {len(batch.files)} files of batch {batch.id} any more.",
+            fix="Restore them; they were deleted outside of alur-nb.",
+        )
+        try:
             staged = self.spark.read.parquet(literal_uri(uri))
-            if len(staged.inputFiles()) != len(batch.files):
-                raise StorageError(
-                    f"{uri} does not hold the {len(batch.files)} files of batch {batch.id} any more.",
-                    fix="Restore them; they were deleted outside of alur-nb.",
-                )
+        except AnalysisException as error:  # no such folder, or none of its files
+            raise gone from error
+        if len(staged.inputFiles()) != len(batch.files):
+            raise gone
         staged = staged.withColumn(BATCH_ID, F.lit(batch.id))
         known = self.spark.table(self.identifier).columns
         unknown = [name for name in staged.columns if name not in known]
@@ -182,8 +188,9 @@ class SparkIcebergTable:
             self._writer(pin, rows).overwrite(condition)
 
     def _replace(self, pin: str, rows: DataFrame | None) -> None:
-        empty = self.spark.createDataFrame([], self.at(pin).schema)
-        self._overwrite(pin, empty if rows is None else rows, F.lit(True))
+        if rows is None:
+            rows = self.spark.createDataFrame([], self.spark.table(self.identifier).schema)
+        self._overwrite(pin, rows, F.lit(True))
 
     def _merge_on_branch(self, pin: str, rows: DataFrame, on: list[str], newer: str) -> None:
         # A MERGE on the table itself would be made for the snapshot that it finds when it begins, whatever was pinned.
@@ -210,9 +217,8 @@ class SparkIcebergTable:
         table = self._table()
         changes = table.manageSnapshots()
         for left in [ref for ref in table.refs() if ref.startswith(_BRANCH)]:
-            changes = changes.removeBranch(
-                left
-            )  # of an owner that died; one that lives is refused, and begins anew
+            # Of an owner that died; one that lives is refused, and begins anew.
+            changes = changes.removeBranch(left)
         changes.createBranch(name, int(pin)).commit()
         yield
         # Iceberg itself refuses a table that is at no ancestor of the branch; an older ancestor is for us to refuse.
@@ -265,7 +271,7 @@ def _refusals() -> Iterator[None]:
 
 def _said(error: Exception) -> str:
     """Return what Java said, with its causes: Spark wraps what a commit raises."""
-    java: Any = getattr(error, "java_exception", None)
+    java: Any = getattr(error, "java_exception", None) or getattr(error, "_origin", None)
     lines: list[str] = []
     while java is not None and len(lines) < 10:
         lines.append(str(java.toString()))

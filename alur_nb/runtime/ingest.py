@@ -26,7 +26,7 @@ from alur_nb.runtime.result import staged_by
 from alur_nb.runtime.supersede import NOTHING, Superseded
 from alur_nb.runtime.tables import Table
 from alur_nb.runtime.workspace import Workspace
-from alur_nb.runtime.write_modes import publication_of
+from alur_nb.runtime.write_modes import Publication, publication_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -88,10 +88,19 @@ class OpenBatch:
         self.input_items += len(inputs)  # at least one number per item of 1,000, so no item is ever met again
         if self.batch is None:
             batch = Batch(table, self.id, State.PLANNED, self.lease.epoch, self.pipeline, self.run_id)
-            how = publication_of(self.target)
-            batch = replace(batch, supersedes=tuple(sorted(self.replaced.ids)), publication=how)
+            batch = replace(
+                batch, supersedes=tuple(sorted(self.replaced.ids)), publication=self._publication()
+            )
             ledger.plan(self.lease, batch)
             self.batch = batch
+
+    def _publication(self) -> Publication:
+        """Return how the target's batches are published; anew, an overwrite leaves no partition as it was."""
+        how = publication_of(self.target)
+        if how.mode != "overwrite" or not how.partitions:
+            return how
+        alive = {batch.id for batch in live(self.workspace.ledger.batches(self.target.qualified_name))}
+        return replace(how, partitions=()) if alive and alive <= self.replaced.ids else how
 
     def prepare_iceberg(self) -> None:
         """Create or evolve an Iceberg target, now that Spark is there; ContractError where it cannot be.

@@ -327,6 +327,11 @@ def _translated(text: str, where: object) -> AlurError | None:
             f"Spark could not read {found.group(1) if found else 'a landing file'} to its end: it is damaged.",
             fix="Nothing was published. Deliver the file again, or take it out of the folder; then run again.",
         )
+    if "TABLE_OR_VIEW_NOT_FOUND" in text or "NoSuchTableException" in text:
+        return StorageError(
+            f"The table {where} is not in the catalog any more, and the ledger has batches of it.",
+            fix="Restore it, with its folder; it was dropped outside of alur-nb.",
+        )
     if "FileNotFoundException" in text or "PATH_NOT_FOUND" in text or "does not exist" in text:
         return SourceError(
             "A file disappeared while it was read.",

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alur_nb.runtime.context import get_spark_session
-from alur_nb.runtime.errors import StorageError
+from alur_nb.runtime.errors import SettingsError, StorageError
 from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.iceberg import IcebergTable
-from alur_nb.runtime.iceberg_catalog import identifier, open_catalog
+from alur_nb.runtime.iceberg_catalog import identifier, is_available, open_catalog
+from alur_nb.runtime.iceberg_jar import SETUP
 from alur_nb.runtime.iceberg_tables import ensure
 from alur_nb.runtime.lake import Survey, aborted_prefix, storage_errors
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
@@ -175,6 +176,11 @@ class LocalLake:
 
     def _session(self) -> SparkSession:
         spark = get_spark_session()
+        if not is_available(spark):
+            raise SettingsError(
+                "Spark runs without Iceberg here, which this table needs.",
+                fix=f"Fetch it once, in a terminal: {SETUP}. Then start the kernel, or the command, anew.",
+            )
         open_catalog(spark, self.warehouse)
         return spark
 

@@ -145,7 +145,7 @@ def survey_source(
 
 def refusals(plan: SourcePlan) -> list[SourceError]:
     """Return why a run would refuse this plan: a changed file, or under `strict` a bad one."""
-    changed = plan.with_status("changed")
+    changed = plan.with_status("changed") if plan.source.on_changed != "replace" else []
     found = [SourceError(str(changed[0].reason), fix=changed[0].fix)] if changed else []
     bad = plan.with_status("bad")
     return [*found, _bad(bad)] if bad and plan.source.strict else found
@@ -172,6 +172,8 @@ def _settle_change(
         return replace(planned, status="done", reason="touched, but its content is the same")
     if source.on_changed == "ignore":
         return replace(planned, status="done", reason="changed after it was loaded: ignored")
+    if source.on_changed == "replace":
+        return replace(planned, reason="changed since it was loaded: its batch is loaded anew")
     return replace(
         planned,
         reason=f"{planned.file.path} has changed since it was loaded.",

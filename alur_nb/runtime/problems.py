@@ -13,12 +13,12 @@ from alur_nb.runtime.flow import Pipeline, check_pipeline
 from alur_nb.runtime.sources import NewSource
 from alur_nb.runtime.tables import Table
 
-ProblemSeverity = Literal["error", "warning", "later"]
+ProblemSeverity = Literal["error", "warning"]
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, where, and what to do; `later` is a part that a later release brings."""
+    """One thing that is wrong, where, and what to do."""
 
     severity: ProblemSeverity
     message: str
@@ -44,7 +44,7 @@ class Declared:
 def find_problems(declared: Declared) -> tuple[Problem, ...]:
     """Return everything that is wrong, errors first, then by the subject's name."""
     found = [problem for find in _FINDERS for problem in find(declared)]
-    ranks: tuple[ProblemSeverity, ...] = ("error", "warning", "later")
+    ranks: tuple[ProblemSeverity, ...] = ("error", "warning")
     return tuple(sorted(found, key=lambda problem: (ranks.index(problem.severity), problem.subject)))
 
 
@@ -128,19 +128,6 @@ def _new_joined_with_new(declared: Declared) -> Iterator[Problem]:
             )
 
 
-def _later_parts(declared: Declared) -> Iterator[Problem]:
-    for pipeline in declared.pipelines.values():
-        if pipeline.target.layer != "bronze":
-            yield Problem(
-                "later",
-                f"{pipeline.name} writes {pipeline.target.qualified_name}: {pipeline.target.layer} tables come with "
-                "a later release. They are declared and checked now, and not previewed, run or exported.",
-                "A bronze table works now.",
-                declared.places[pipeline.name],
-                pipeline.name,
-            )
-
-
 _FINDERS: tuple[Callable[[Declared], Iterator[Problem]], ...] = (
     _conflicts,
     _shared_targets,
@@ -148,5 +135,4 @@ _FINDERS: tuple[Callable[[Declared], Iterator[Problem]], ...] = (
     _undeclared_tables,
     _broken_rules,
     _new_joined_with_new,
-    _later_parts,
 )

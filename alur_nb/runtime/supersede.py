@@ -6,7 +6,7 @@ The new batch lists the batches that it supersedes; its COMMIT is the one moment
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from alur_nb.runtime.errors import LedgerError, SourceError, suggest
 from alur_nb.runtime.header import listed
@@ -87,6 +87,15 @@ def is_whole(table: Table) -> bool:
 def whole(ledger: Ledger, table: str) -> Superseded:
     """Return that all live batches of a table are superseded."""
     return Superseded(frozenset(batch.id for batch in live(ledger.batches(table))))
+
+
+def with_changed(ledger: Ledger, target: Table, paths: Collection[str], known: Superseded) -> Superseded:
+    """Return that the batches which hold these files are superseded as well: their other files come along."""
+    if not paths:
+        return known
+    if replaces_rows(target):
+        return replace(whole(ledger, target.qualified_name), notes=known.notes)
+    return replace(known, ids=known.ids | holding(ledger, target.qualified_name, paths))
 
 
 def holding(ledger: Ledger, table: str, paths: Collection[str]) -> frozenset[str]:

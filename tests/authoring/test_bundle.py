@@ -17,7 +17,6 @@ from alur_nb.authoring.following import Following
 from alur_nb.runtime.errors import (
     AlurError,
     ExportError,
-    NotYetSupportedError,
     RunCancelledError,
     SettingsError,
 )
@@ -209,17 +208,8 @@ def test_whoever_follows_sees_each_step_and_a_cancelled_export_leaves_the_bundle
     assert "changed: jobs/ingest_orders.py" in str(changed)
 
 
-SILVER = """\
-class S(SilverTable):
-    order_id = StringField()
-
-@pipeline(sources={"orders": files("s/*.csv")}, target=S)
-def silver(orders):
-    return orders"""
-
 REFUSED: dict[str, tuple[list[str], type[AlurError], str]] = {
     "no pipeline": ([ORDERS], ExportError, "declares no pipeline"),
-    "a silver target": ([SILVER], NotYetSupportedError, "later release"),
     "a failing cell": ([ORDERS, INGEST.replace('"order_id"', '"ordr_id"')], ExportError, "Cell 5"),
     "a name bound twice": (["limit = 11", ORDERS, INGEST], ExportError, "limit"),
 }

@@ -18,18 +18,16 @@ from alur_nb import (
     BronzeTable,
     DecimalField,
     IntegerField,
-    SilverTable,
     StringField,
     files,
     get_spark_session,
     load_to_bronze,
-    new,
     pipeline,
     read,
 )
 from alur_nb.authoring import preview_sources
 from alur_nb.authoring.preview import Preview, preview
-from alur_nb.runtime.errors import DeclarationError, NotYetSupportedError, SettingsError, SourceError
+from alur_nb.runtime.errors import DeclarationError, SettingsError, SourceError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace
@@ -351,17 +349,8 @@ def test_load_to_bronze_is_previewed_like_files(workspace: Workspace, project: P
 
 
 def test_what_a_preview_refuses(workspace: Workspace, project: Project, land: Land) -> None:
-    class Clean(SilverTable):
-        id = IntegerField()
-
-    @pipeline(sources={"orders": new(Orders)}, target=Clean)
-    def clean(orders: DataFrame) -> DataFrame:
-        return orders.select("id")
-
     ingest()
-    with pytest.raises(NotYetSupportedError, match="later release"):
-        look(workspace, project, "clean")
-    with pytest.raises(DeclarationError, match="did you mean `clean`"):
-        look(workspace, project, "claen")
+    with pytest.raises(DeclarationError, match="did you mean `ingest_orders`"):
+        look(workspace, project, "ingest_ordres")
     with pytest.raises(SettingsError, match="files=0"):
         look(workspace, project, files=0)

@@ -9,7 +9,7 @@ import pytest
 
 from alur_nb.authoring.library import write_modules, write_runtime_wheel
 from alur_nb.authoring.trace import Trace, trace_scripts
-from alur_nb.runtime.errors import AlurError, ExportError, NotYetSupportedError
+from alur_nb.runtime.errors import AlurError, ExportError
 
 HEAD = """
 from alur_nb import (
@@ -302,12 +302,6 @@ BAD: dict[str, tuple[str, str, type[AlurError]]] = {
     "declares_nothing": ("x = 1\n", "declares no pipeline `declares_nothing`", ExportError),
     "declared_wrongly": ("class A(BronzeTable):\n    a = StringField\n", "not a field", ExportError),
     "calls_home": ("import socket\nsocket.getaddrinfo('example.com', 80)\n", "no network", ExportError),
-    "silver": (
-        "class S(SilverTable):\n    a = StringField()\n"
-        "@pipeline(sources={'a': files('a/*.csv')}, target=S)\ndef silver(a):\n    return a\n",
-        "come with a later release",
-        NotYetSupportedError,
-    ),
 }
 
 

@@ -12,7 +12,7 @@ from tests.crash.schedules import Tally, play_all
 from tests.crash.superseding import anew, beside
 from tests.crash.world import World
 from tests.crash.world_aws import AwsWorld
-from tests.crash.world_iceberg import IcebergWorld
+from tests.crash.world_iceberg import IcebergWorld, MergingWorld
 
 KINDS = {
     "singles": schedules.singles,
@@ -28,7 +28,7 @@ KINDS = {
 
 def main(names: list[str]) -> None:
     logging.disable()  # each fault is told in a warning
-    for world in (World, AwsWorld, IcebergWorld):
+    for world in (World, AwsWorld, IcebergWorld, MergingWorld):
         sys.stdout.write(
             f"{world.__name__}: {len(schedules.clean_trace(world, schedules.ALL))} steps in a run\n"
         )

@@ -15,12 +15,15 @@ from tests.crash.superseding import anew, beside
 from tests.crash.worker import Fault, Kind, What
 from tests.crash.world import ORDERS, Violation, World
 from tests.crash.world_aws import AwsWorld
-from tests.crash.world_iceberg import IcebergWorld
+from tests.crash.world_iceberg import IcebergWorld, MergingWorld
 
-WORLDS: list[MakeWorld] = [World, AwsWorld, IcebergWorld]
+WORLDS: list[MakeWorld] = [World, AwsWorld, IcebergWorld, MergingWorld]
+SLOW = (IcebergWorld, MergingWorld)
 
 
-@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize(
+    "world", [pytest.param(world, marks=pytest.mark.slow) if world in SLOW else world for world in WORLDS]
+)
 def test_one_fault_at_every_step(world: MakeWorld) -> None:
     tally = play_all(world, schedules.singles(world), Tally("singles"))
     steps = clean_trace(world, schedules.ALL)

@@ -141,3 +141,12 @@ class IcebergWorld(World):
         """Another service brings the rows of many files together, at any moment."""
         for table in self.lake.tables.values():
             table.compact()
+
+
+class MergingWorld(IcebergWorld):
+    """The second table merges by its key: what it holds of a batch that is taken back goes with its next run."""
+
+    project = declare(merging=True)
+    copies = "silver.copies"
+
+    def _check_upstream(self) -> None: ...

@@ -17,6 +17,9 @@ from alur_nb import (
     new,
     pipeline,
 )
+from alur_nb.authoring.fsck import fsck
+from alur_nb.authoring.preview import preview
+from alur_nb.authoring.query import query
 from alur_nb.runtime import rollback
 from alur_nb.runtime.errors import LedgerError
 from alur_nb.runtime.ledger import live
@@ -32,6 +35,9 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("iceberg")]
+
+
+FSCK = ("bronze.orders", "silver.orders", "gold.revenue")
 
 
 def declare() -> dict[str, Any]:
@@ -103,6 +109,9 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     assert iceberg.sparkContext._jsc.sc().dagScheduler().nextJobId() == before
 
     land("orders/2.csv", "order_id,customer,amount,status\n2,bob,7,paid\n1,ann,10,cancelled\n4,eve,1,new\n")
+    # The whole chain previews from the landing file: what a merge will do to rows that are there is not in it.
+    shown = preview(workspace, project, "revenue")
+    assert shown.verdict == "would load"
     report = run()
     assert states(report) == ["loaded"] * 3
     assert [one.rows for one in report.runs] == [3, 3, 2]
@@ -116,6 +125,12 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     assert rows(tables["gold"]) == [("bob", 7), ("eve", 1)]
     assert len(rows(tables["bronze"])) == 5
     _other_engines_agree(workspace, tables)
+    found = query("SELECT count(*) AS n FROM silver.orders", project, workspace)
+    assert str(found.rows[0][0]) == "2"
+    assert [fsck(project, name, workspace=workspace).findings for name in FSCK] == [()] * 3
+    iceberg.sql(f"DELETE FROM {workspace.lake.iceberg_name('bronze.orders')} WHERE order_id = 4")
+    (finding,) = fsck(project, FSCK[0], workspace=workspace).findings
+    assert "holds 4 rows, the ledger says 5" in finding.what
 
     (batch,) = live(workspace.ledger.batches("silver.orders"))
     with pytest.raises(LedgerError, match="--full"):
@@ -132,6 +147,85 @@ def _other_engines_agree(workspace: Workspace, tables: dict[str, Any]) -> None:
         names = list(tables[layer].__table__.columns)
         found = StaticTable.from_metadata(str(newest)).scan().to_arrow().select(names).to_pylist()
         assert sorted(tuple(row.values()) for row in found) == rows(tables[layer])
+
+
+def test_a_changed_file_takes_the_place_of_its_rows(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    class PricesBronze(BronzeTable):
+        id = IntegerField()
+        price = IntegerField()
+
+        class Meta:
+            format = "iceberg"
+
+    landed = files("prices/*.csv", on_changed="replace")
+
+    @pipeline(sources={"prices": landed}, target=PricesBronze)
+    def ingest_prices(prices: DataFrame) -> DataFrame:
+        return prices
+
+    land("prices/1.csv", "id,price\n1,10\n")
+    land("prices/2.csv", "id,price\n2,20\n")
+    assert states(run_pipelines(workspace, project)) == ["loaded"]
+    land("prices/1.csv", "id,price\n1,11\n3,30\n")
+    (report,) = run_pipelines(workspace, project).runs
+    assert (report.state, report.rows, len(report.supersedes)) == ("loaded", 3, 1)
+    assert rows(PricesBronze) == [(1, 11), (2, 20), (3, 30)]
+    assert states(run_pipelines(workspace, project)) == ["nothing new"]
+
+
+def test_a_merged_table_is_loaded_anew_where_its_upstream_was_taken_back(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    tables = declare()
+    land("orders/1.csv", "order_id,customer,amount,status\n1,ann,10,new\n")
+    states(run_pipelines(workspace, project))
+    land("orders/2.csv", "order_id,customer,amount,status\n1,ann,99,new\n2,bob,5,new\n")
+    states(run_pipelines(workspace, project))
+    newest = live(workspace.ledger.batches("bronze.orders"))[-1]
+    with pytest.raises(LedgerError, match="--cascade"):
+        rollback.roll_back(workspace, project, tables["bronze"].__table__, [newest.id])
+    done = rollback.roll_back(workspace, project, tables["bronze"].__table__, [newest.id], cascade=True)
+    assert any("loads the whole table anew" in note for note in done.notes)
+    assert rows(tables["bronze"]) == [(1, "ann", 10, "new")]
+    (workspace.settings.root / "data" / "orders" / "2.csv").unlink()
+    assert states(run_pipelines(workspace, project)) == ["nothing new", "loaded", "loaded"]
+    assert rows(tables["silver"]) == [(1, "ann", 10, "new")]
+    assert rows(tables["gold"]) == [("ann", 10)]
+
+
+def test_gold_overwrites_its_partitions_and_anew_all_of_them(
+    workspace: Workspace, project: Project, land: Land
+) -> None:
+    class SalesBronze(BronzeTable):
+        day = StringField()
+        amount = LongField()
+
+    class DailyGold(GoldTable):
+        day = StringField()
+        total = LongField()
+
+        class Meta:
+            partition_by = ["day"]
+
+    landed = files("sales/*.csv")
+
+    @pipeline(sources={"sales": landed}, target=SalesBronze)
+    def ingest_sales(sales: DataFrame) -> DataFrame:
+        return sales
+
+    @pipeline(sources={"sales": new(SalesBronze)}, target=DailyGold)
+    def daily(sales: DataFrame) -> DataFrame:
+        return sales.groupBy("day").sum("amount").withColumnRenamed("sum(amount)", "total")
+
+    land("sales/1.csv", "day,amount\nmon,1\nmon,2\ntue,5\n")
+    states(run_pipelines(workspace, project))
+    land("sales/2.csv", "day,amount\ntue,7\n")
+    states(run_pipelines(workspace, project))
+    assert rows(DailyGold) == [("mon", 3), ("tue", 7)]
+    states(run_pipelines(workspace, project, ["daily"], selection=Selection(full=True)))
+    assert rows(DailyGold) == [("mon", 3), ("tue", 12)]
 
 
 def test_an_append_table_gives_a_batch_back(workspace: Workspace, project: Project, land: Land) -> None:

@@ -127,6 +127,19 @@ def test_a_zombie_does_not_insert_a_key_that_a_later_batch_has_deleted(bench: Be
     assert bench.rows() == []
 
 
+@each
+def test_a_pin_that_has_expired_is_pinned_anew(bench: Bench) -> None:
+    committed(bench, bench.seal(1, (1, "a", "x")))
+    batch_id = bench.seal(2, (1, "b", "x"))
+
+    def forgotten() -> None:
+        bench.compact()
+        bench.expire()
+
+    assert Owner(bench, batch_id, forgotten).publish()
+    assert bench.rows() == [*([(1, "a", 1)] if bench.how is APPEND else []), (1, "b", 2)]
+
+
 @pytest.mark.parametrize("bench", [MERGE], indirect=True)
 def test_the_monotone_guard_alone_lets_a_late_merge_insert_a_deleted_key(bench: Bench) -> None:
     """The trace for which the protocol was changed: a MERGE on the table itself is made for whatever it finds."""
