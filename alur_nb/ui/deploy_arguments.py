@@ -32,7 +32,7 @@ def logs_command() -> Command:
     command = Command(
         "%alur_logs",
         "Shows the log of a deployed run, by default of the last one: driver and executors, told apart.",
-        "%alur_logs ingest_orders --follow",
+        "%alur_logs $pipeline --follow",
     )
     command.add("name", metavar="NAME", takes="pipeline", expands=True, help="the pipeline")
     command.add("--follow", action="store_true", help="go on until the run has ended")

@@ -20,7 +20,7 @@ from alur_nb.ui.arguments import (
 )
 from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command
 from alur_nb.ui.plain import page
-from alur_nb.ui.watching import lineage_command, status_command
+from alur_nb.ui.watch_arguments import lineage_command, status_command
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,8 @@ from alur_nb.ui.arguments import (
 )
 from alur_nb.ui.deploy_arguments import deploy_command, env_command, logs_command
 from alur_nb.ui.session import Session
-from alur_nb.ui.watching import lineage, lineage_command, status, status_command
+from alur_nb.ui.watch_arguments import lineage_command, status_command
+from alur_nb.ui.watching import lineage, status
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

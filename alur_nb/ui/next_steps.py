@@ -70,14 +70,9 @@ _Found = tuple[str, NextStep] | None
 
 
 def _after_declaring(value: Any, project: Project) -> _Found:
-    later = {one.subject for one in project.problems() if one.severity == "later"}
     if value.pipelines:
         name = value.pipelines[0].name
-        return (
-            None
-            if name in later
-            else ("preview", NextStep(f"%alur_preview {name}", "see what a run would do"))
-        )
+        return "preview", NextStep(f"%alur_preview {name}", "see what a run would do")
     fed = {one.target.qualified_name for one in project.pipelines.values()}
     empty = next((one for one in value.tables if one.qualified_name not in fed), None)
     if empty is None or empty.layer != "bronze":

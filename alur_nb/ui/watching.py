@@ -4,46 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from alur_nb.authoring.command_line import Command
 from alur_nb.runtime.context import is_export_mode
 from alur_nb.runtime.settings import LOCAL
 from alur_nb.ui import deploying
 from alur_nb.ui.session import Session
+from alur_nb.ui.watch_arguments import lineage_command, status_command
 from alur_nb.ui.work import Task, in_background
 
 if TYPE_CHECKING:
     from alur_nb.authoring.lineage import LineageReport
     from alur_nb.authoring.report_facts import Status
     from alur_nb.authoring.status import Status as DeployedStatus
-
-
-def lineage_command() -> Command:
-    """Return the options of `%alur_lineage`."""
-    command = Command(
-        "%alur_lineage",
-        "Shows what a table's columns are made of, what depends on them, and what decides on its rows.",
-        "%alur_lineage orders.amount",
-    )
-    command.add("name", metavar="NAME", expands=True, help="a table, table.column, or a pipeline's name")
-    command.add("--no-call", action="store_true", help="call no Python function with empty frames")
-    return command
-
-
-def status_command() -> Command:
-    """Return the options of `%alur_status`."""
-    command = Command(
-        "%alur_status",
-        "Shows how the tables stand, and of an environment on AWS its jobs: runs, drift, next times, cost.",
-        "%alur_status --env dev",
-    )
-    command.add(
-        "--env",
-        metavar="ENV",
-        takes="environment",
-        expands=True,
-        help="default: the one that %alur_env has chosen, else local",
-    )
-    return command
 
 
 def lineage(session: Session, line: str, body: str | None) -> LineageReport:

@@ -97,6 +97,9 @@ REPLACING = {
     "%alur_diff": {"NAME", "-n", "--rows"},
     "%alur_maintain": {"NAME"},
     "%alur_export": {"--env", "--out", "--notebook"},
+    "%alur_deploy": {"--env", "--notebook"},
+    "%alur_logs": {"NAME", "--run", "--env"},
+    "%alur_env": {"ENV"},
 }
 """The options that replace `{name}`; in `%alur_table` and `%alur_pipeline` `--from` alone does, as a name in the code."""
 

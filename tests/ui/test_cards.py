@@ -311,19 +311,9 @@ def test_no_card_ever_raises(monkeypatch: pytest.MonkeyPatch, notebook: Notebook
 
 
 def test_the_late_types_are_where_the_cards_look_for_them() -> None:
-    values = (
-        CHECK,
-        BUNDLE,
-        PREVIEW,
-        Inference("", ""),
-        ExportPanel(),
-        LineageReport(),
-        Status(),
-        RejectsReport("", 0, {}),
-        DiffReport("", "", "", (), 0, 0, 0, 0),
-        MaintenanceReport(),
-        *SHEETS.values(),
-    )
+    states = (DiffReport("", "", "", (), 0, 0, 0, 0), MaintenanceReport(), Status(), *SHEETS.values())
+    reports = (RejectsReport("", 0, {}), LineageReport(), Inference("", ""))
+    values = (CHECK, BUNDLE, PREVIEW, ExportPanel(), *states, *reports)
     known = {(type(value).__module__, type(value).__qualname__) for value in values}
     assert known == set(LATE_CARDS)
 
