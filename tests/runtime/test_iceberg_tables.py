@@ -95,7 +95,7 @@ def test_a_table_is_made_once_and_follows_its_contract(iceberg: SparkSession, wa
         partition_by=(month("created_at"), bucket(4, "order_id")),
     )
     done = ensure(iceberg, after, NAME)
-    assert len(done) == 11, done
+    assert len(done) == 12, done
     assert ensure(iceberg, after, NAME) == ()
     stored = load(iceberg, NAME)
     assert stored == load_local(warehouse / "silver" / "orders")
