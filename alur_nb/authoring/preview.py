@@ -28,7 +28,6 @@ from alur_nb.authoring.preview_notes import (
     sample_notes,
     source_warnings,
 )
-from alur_nb.authoring.preview_profile import profiled
 from alur_nb.authoring.preview_rehearsal import Rehearsal
 from alur_nb.authoring.preview_rehearsed import Rehearsed
 from alur_nb.authoring.preview_result import REJECTED_SHOWN, with_result
@@ -39,7 +38,6 @@ from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import SettingsError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.rejects import count_reasons
-from alur_nb.runtime.tables import METADATA
 from alur_nb.runtime.workspace import Workspace
 
 __all__ = ["Preview", "preview"]
@@ -118,7 +116,7 @@ def _looked_at(sample: FilesSample, rehearsed: Rehearsed) -> SourcePreview:
     facts = sample.facts()
     if rehearsed.as_read or not sample.parsed:
         return facts
-    return replace(facts, profiles=profiled(sample.frame, hidden=METADATA))
+    return replace(facts, profiles=sample.profiles())
 
 
 def _lineage(project: Project, rehearsed: Rehearsed) -> tuple[Step, ...]:

@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from alur_nb.authoring.preview_collected import Collected
 from alur_nb.authoring.preview_facts import (
     STATUSES,
+    ColumnProfile,
     ContractColumn,
     ContractState,
     FileFact,
@@ -16,6 +18,7 @@ from alur_nb.authoring.preview_facts import (
     SourcePreview,
     State,
 )
+from alur_nb.authoring.preview_profile import profiled
 from alur_nb.authoring.preview_propose import proposals
 from alur_nb.authoring.sample import Head
 from alur_nb.runtime.compare import PlannedFile
@@ -24,7 +27,7 @@ from alur_nb.runtime.header import Binding
 from alur_nb.runtime.landed import ReadableFile
 from alur_nb.runtime.pipelines import FileSource
 from alur_nb.runtime.plan import SourcePlan
-from alur_nb.runtime.tables import Table
+from alur_nb.runtime.tables import METADATA, Table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -63,6 +66,8 @@ class FilesSample:
     state: State
     sampled: Sampled
     warnings: tuple[str, ...] = ()
+    collected: Collected | None = None
+    """The accepted rows, where they are few enough to be fetched at once."""
 
     @property
     def good(self) -> list[ReadableFile]:
@@ -73,6 +78,13 @@ class FilesSample:
     def source(self) -> FileSource:
         """The source as it is declared."""
         return self.plan.source
+
+    def profiles(self) -> tuple[ColumnProfile, ...]:
+        """Profile the accepted rows' columns, less what is stamped on each row."""
+        fields = [field for field in self.frame.schema.fields if field.name not in METADATA]
+        if self.collected is not None and self.collected.has(fields):
+            return self.collected.profiles([field.name for field in fields])
+        return profiled(self.frame, hidden=METADATA)
 
     def facts(self) -> SourcePreview:
         """Return what the preview says of this source."""

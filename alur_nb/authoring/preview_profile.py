@@ -38,10 +38,25 @@ def profiled(frame: DataFrame, hidden: Collection[str] = ()) -> tuple[ColumnProf
     fields = [field for field in frame.schema.fields if field.name not in hidden]
     if not fields:
         return ()
-    rows = max(1, min(PROFILE_ROWS, PROFILE_CELLS // len(fields)))
-    found = frame.selectExpr(*map(_fetched, fields)).limit(rows).collect()
+    found = frame.selectExpr(*map(_fetched, fields)).limit(looked_at(len(fields))).collect()
     columns = zip(*found, strict=True) if found else (() for _ in fields)
-    return tuple(_profile(field, values) for field, values in zip(fields, columns, strict=True))
+    return tuple(profile(field, values) for field, values in zip(fields, columns, strict=True))
+
+
+def looked_at(columns: int) -> int:
+    """Return how many rows of so many columns are looked at."""
+    return max(1, min(PROFILE_ROWS, PROFILE_CELLS // max(columns, 1)))
+
+
+def profile_text(field: StructField) -> str | None:
+    """Return what is collected of a column whose values are not counted themselves, as SQL; None for the others."""
+    kind = field.dataType.typeName()
+    return None if kind in _ORDERED else _fetched(field)
+
+
+def profile_value(value: Any) -> Any:
+    """Return what `profile` counts of a value: of a long text the beginning."""
+    return value[: _TEXT + 1] if isinstance(value, str) else value
 
 
 def _fetched(field: StructField) -> str:
@@ -61,7 +76,8 @@ def _fetched(field: StructField) -> str:
     return f"substring(cast({name} AS string), 1, {_TEXT + 1})"
 
 
-def _profile(field: StructField, values: Sequence[Any]) -> ColumnProfile:
+def profile(field: StructField, values: Sequence[Any]) -> ColumnProfile:
+    """Profile one column by what was collected of it."""
     kind = field.dataType.typeName()
     # NaN equals nothing, so all of them are made the same one.
     counted = Counter(map(_key, values) if kind in ("float", "double") else values)

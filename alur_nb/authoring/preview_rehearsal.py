@@ -207,6 +207,8 @@ class Rehearsal:
                 f"Pipeline `{pipeline.name}` returned {type(result).__name__}, not a DataFrame.",
                 fix="End the function with `return frame`.",
             )
+        if not any(result is one for one in (*frames.values(), *(load.frame for load in loads))):
+            self.sampler.hold()
         return result, loads
 
     def _load(self, pipeline: Pipeline, call: LoadCall, *, whole: bool, again: bool) -> FilesSample:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from alur_nb.authoring.preview_collected import Collected
 from alur_nb.authoring.preview_drops import beyond_limit, set_apart, with_dropped_rows
 from alur_nb.authoring.preview_facts import CheckPreview, Obstacle, Preview, ResultColumn, ResultState
 from alur_nb.authoring.preview_profile import profiled
@@ -21,6 +22,7 @@ from alur_nb.runtime.lake import quoted
 from alur_nb.runtime.quality import (
     Check,
     CheckResult,
+    Evaluation,
     Expectation,
     Severity,
     evaluate,
@@ -50,19 +52,24 @@ def with_result(rehearsal: Rehearsal, rehearsed: Rehearsed, found: Preview, rows
     target = rehearsed.target_for(result)
     found = replace(found, result_columns=compare(result, target, rehearsed.pipeline.target))
     try:
-        frame = sampler.keep(conform(result, target, sampler.started_at))
+        frame = conform(result, target, sampler.started_at)
     except ContractError as error:
         frame = sampler.keep(result)
         problems = (*found.problems, Obstacle(error.message, error.fix))
         return _with_rows(replace(found, problems=problems, sample_rows=frame.count()), frame, rows)
+    # What was read is in memory, or fetched already, and fitting it to the table is cheaper than holding it once more.
+    frame = frame if rehearsed.as_read else sampler.keep(frame)
     as_read = rehearsed.as_read and all(one.state != "cast" for one in found.result_columns)
     rules = (*(() if as_read else not_null_rules(target)), *rehearsed.pipeline.expectations)
+    if rules:
+        sampler.hold()
     try:
         kept, found = _with_checks(rehearsal, rehearsed, found, frame, rules, as_read=as_read)
     except CheckError as error:
         problems = (*found.problems, Obstacle(error.message, error.fix))
         return _with_rows(replace(found, problems=problems, sample_rows=frame.count()), frame, rows)
-    return _with_rows(found, kept, rows)
+    collected = rehearsed.files[0].collected if as_read and kept is frame else None
+    return _with_rows(found, kept, rows, collected)
 
 
 def _with_checks(
@@ -76,7 +83,11 @@ def _with_checks(
 ) -> tuple[DataFrame, Preview]:
     """Take out what is dropped and judge the rest, as a run does."""
     kept, apart, dropped = set_apart(frame, rules, of_files=as_read, examples=_CHECK_EXAMPLES)
-    evaluation = evaluate(kept, bind_references(rules, rehearsal.rows_of), examples=_CHECK_EXAMPLES)
+    evaluation = (
+        evaluate(kept, bind_references(rules, rehearsal.rows_of), examples=_CHECK_EXAMPLES)
+        if rules or not as_read
+        else Evaluation(_rows_read(rehearsed), {}, ())
+    )
     results = with_dropped(evaluation.results, drop_rules(rules), dropped, evaluation.rows)
     exact = found.exact and all(one.exact for one in rehearsal.looked_up)
     checks = tuple(
@@ -89,6 +100,12 @@ def _with_checks(
     failing = tuple(_failed(check) for check in checks if _stops(check))
     problems = (*found.problems, *failing, *limits)
     return kept, replace(found, sample_rows=evaluation.rows, checks=checks, problems=problems)
+
+
+def _rows_read(rehearsed: Rehearsed) -> int:
+    """Return how many rows were accepted; they were counted when they were read."""
+    counted = ((sum(sample.parsed.values()), sum(sample.rejected.values())) for sample in rehearsed.files)
+    return sum(parsed - rejected for parsed, rejected in counted)
 
 
 def compare(result: DataFrame, target: Table, declared: Table) -> tuple[ResultColumn, ...]:
@@ -134,7 +151,7 @@ def judged(expected: Expectation, result: CheckResult, *, exact: bool) -> CheckP
     """Say what a check's result on a sample means for all of the data."""
     # When a row was ingested differs from preview to preview.
     examples = tuple(
-        {name: _plain(value) for name, value in example.items() if name != "_ingested_at"}
+        {name: _in_utc(value) for name, value in example.items() if name != "_ingested_at"}
         for example in result.examples
     )
     result = replace(result, examples=examples)
@@ -159,29 +176,35 @@ def _failed(check: CheckPreview) -> Obstacle:
     )
 
 
-def _with_rows(found: Preview, frame: DataFrame, rows: int) -> Preview:
-    """Add the first rows, less what the writer adds to each, and the profiles of their columns."""
+def _with_rows(found: Preview, frame: DataFrame, rows: int, collected: Collected | None = None) -> Preview:
+    """Add the first rows, less what the writer adds to each, and the profiles of their columns.
+
+    `collected` are the frame's own rows, where they were fetched before.
+    """
     hidden = {one.name for one in found.result_columns if one.state == "set by the writer"} | set(METADATA)
     declared = {one.name for one in found.result_columns if one.declared is not None or one.state == "added"}
     fields = [f for f in frame.schema.fields if f.name not in hidden or f.name in declared - {"_ingested_at"}]
-    shown = frame.select(*(quoted(field.name) for field in fields))
+    names = [field.name for field in fields]
+    if collected is not None and collected.has(fields):
+        first, profiles = collected.rows(names, rows), collected.profiles(names)
+    else:
+        first = first_rows(frame.select(*map(quoted, names)), rows)
+        profiles = profiled(frame, hidden=set(frame.columns) - set(names))
     return replace(
         found,
-        columns=tuple(field.name for field in fields),
+        columns=tuple(names),
         types=tuple(field.dataType.simpleString() for field in fields),
-        rows=first_rows(shown, rows),
-        profiles=profiled(frame, hidden=set(frame.columns) - {field.name for field in fields}),
+        rows=first,
+        profiles=profiles,
     )
 
 
-def _plain(value: Any) -> Any:
-    """Return a value without Spark's own types."""
-    if hasattr(value, "asDict"):
-        return {name: _plain(inner) for name, inner in value.asDict().items()}
+def _in_utc(value: Any) -> Any:
+    """Return an example's value, moments with their zone: a check's examples are plain values but for that."""
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _in_utc(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, datetime) and value.tzinfo is None:
+        return [_in_utc(inner) for inner in value]
+    if isinstance(value, datetime):
         return value.astimezone(UTC)
     return bytes(value) if isinstance(value, bytearray) else value

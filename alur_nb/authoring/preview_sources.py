@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from alur_nb.authoring.preview_collected import MAX_CELLS, Counted, collect
 from alur_nb.authoring.preview_files import HEAD_BYTES, FilesSample, Opened, doubts, good_files, sampled
 from alur_nb.authoring.sample import head, spread
 from alur_nb.runtime import evolution, readers
@@ -69,6 +70,8 @@ class Sampler:
     capped: bool = False
     """Whether a listing was cut short."""
     kept: list[DataFrame] = field(default_factory=list)
+    read: list[DataFrame] = field(default_factory=list)
+    """What was read of files, and is not held yet: whoever fetched its rows may need no further job."""
     heads: int = 0
     histories: dict[str, InputHistory] = field(default_factory=dict)
     """Table -> its input files, as its last `plan` found them."""
@@ -115,19 +118,25 @@ class Sampler:
         plan = replace(plan, contract=contract, warnings=(*plan.warnings, *evolution.notes(contract)))
         read, opened = self._read(plan, opened)
         read = read if plan.source.format != "parquet" or in_place else read.limit(self.sample_rows)
-        read = self.keep(read)
+        # One part: then no job on it shuffles, which in a fresh Java costs more than all of a sample's rows.
+        read = read if in_place else read.coalesce(1)
         with storage_errors("the landing files"):
-            parsed, rejected = _count(read) if good_files(opened) else ({}, {})
+            collected = collect(read) if _is_small(opened, len(read.columns)) else None
+            self.read.append(read)
+            if collected is None:
+                self.hold()
+            counted = collected or _count(read) if good_files(opened) else Counted()
         stamped = with_metadata(read, plan.source.source_system, self.started_at, custom)
         return FilesSample(
             plan=plan if again else _with_files(plan, opened),
             opened=tuple(opened),
             frame=stamped.where("NOT _rejected").drop("_rejected", *exclude),
-            parsed=parsed,
-            rejected=rejected,
+            parsed=counted.parsed,
+            rejected=counted.rejected,
             state="nothing new" if again or not found else "new",
-            sampled=sampled(found, opened, parsed, rejected),
+            sampled=sampled(found, opened, counted.parsed, counted.rejected),
             warnings=(*plan.warnings, *twins, *doubts(opened, again=again), *self._changed(chosen)),
+            collected=collected,
         )
 
     def batches(self, table: Table, batches: Sequence[Batch], *, whole: bool = False) -> Committed:
@@ -160,6 +169,11 @@ class Sampler:
         """Hold a frame in memory until the preview ends: counts, checks and rows are taken from it in turn."""
         self.kept.append(frame.persist())
         return frame
+
+    def hold(self) -> None:
+        """Hold in memory what was read of files: a job is to come that reads it again."""
+        while self.read:
+            self.keep(self.read.pop())
 
     def _open(self, planned: PlannedFile, plan: SourcePlan, rows: int | None) -> Opened:
         """Read the file's head into a file of its own (`rows=None`: the file itself), and look at it as a run does."""
@@ -325,14 +339,20 @@ def _weight(planned: PlannedFile) -> int:
     return planned.file.size * (_UNPACKED if planned.file.path.endswith(WHOLE_CODECS) else 1)
 
 
-def _count(frame: DataFrame) -> tuple[dict[str, int], dict[str, int]]:
+def _is_small(opened: Sequence[Opened], columns: int) -> bool:
+    """Whether the rows of the heads are few enough to be fetched; of a file that is read in place it is not known."""
+    rows = [one.head.rows if one.head else MAX_CELLS for one in opened if good_files([one])]
+    return bool(rows) and sum(rows) * columns <= MAX_CELLS
+
+
+def _count(frame: DataFrame) -> Counted:
     """Count a source's rows, and the rejected ones among them, by file."""
     from pyspark.sql import functions as F
 
     bad = F.sum(F.col("_rejected").cast("int")).alias("bad")
     found = frame.groupBy("_source_file").agg(F.count(F.lit(1)).alias("rows"), bad).collect()
     counts = sorted((row["_source_file"], row["rows"], row["bad"]) for row in found)
-    return {path: rows for path, rows, _ in counts}, {path: bad for path, _, bad in counts if bad}
+    return Counted({path: rows for path, rows, _ in counts}, {path: bad for path, _, bad in counts if bad})
 
 
 def _stored_bytes(spark: SparkSession, uris: Sequence[str]) -> int:

@@ -20,14 +20,18 @@ def first_rows(frame: DataFrame, count: int) -> tuple[tuple[Any, ...], ...]:
     names = [f"c{number}" for number in range(len(kinds))]
     # PySpark makes a timestamp a time of this machine's zone, which the years 1 and 9999 may not survive, and a date of
     # any year that Spark has one of Python's.
-    fetched = [
-        _FETCHED.get(kind.typeName(), "{}").format(name) for name, kind in zip(names, kinds, strict=True)
-    ]
-    found = frame.limit(count).toDF(*names).selectExpr(*fetched).collect() if names else []
-    return tuple(tuple(_column(*one) for one in zip(row, kinds, strict=True)) for row in found)
+    wanted = [fetched(name, kind) for name, kind in zip(names, kinds, strict=True)]
+    found = frame.limit(count).toDF(*names).selectExpr(*wanted).collect() if names else []
+    return tuple(tuple(fetched_value(*one) for one in zip(row, kinds, strict=True)) for row in found)
 
 
-def _column(value: Any, kind: DataType) -> Any:
+def fetched(name: str, kind: DataType) -> str:
+    """Return what is collected of a column, as SQL; `fetched_value` makes the value of it."""
+    return _FETCHED.get(kind.typeName(), "{}").format(name)
+
+
+def fetched_value(value: Any, kind: DataType) -> Any:
+    """Return the value of what was collected."""
     if value is None or kind.typeName() not in _FETCHED:
         return _plain(value, kind)
     return moment(value) if kind.typeName() == "timestamp" else day(value)

@@ -140,6 +140,7 @@ def test_a_saved_notebook_reads_the_same_without_its_kernel(
     story.notebook.save()
     copy = story.folder / f"received-{is_trusted}.ipynb"
     saved = nbformat.read(story.folder / "Untitled.ipynb", as_version=4)
+    assert "widgets" not in saved.metadata
     if not is_trusted:
         # Another text has another signature: Lab takes the notebook for a stranger's.
         saved.cells.insert(0, nbformat.v4.new_markdown_cell("Look at this."))

@@ -190,3 +190,64 @@ threading.Thread(target=chat, daemon=True).start()"""
     assert shown[-1]["data"]["text/plain"].startswith("preview of ingest_orders: done")
     assert len({output["transient"]["display_id"] for output in shown}) == 1
     assert not [output for output in after.outputs if "display_data" in output["type"]]
+
+
+def test_two_kernels_on_one_project_load_each_row_once(kernel: Kernel, folder: Path) -> None:
+    (folder / "data" / "patient").mkdir(exist_ok=True)
+    (folder / "data" / "patient" / "shared.csv").write_text(
+        "id\n" + "".join(f"{n}\n" for n in range(900, 1000))
+    )
+    slowly = folder / "slowly"
+    slowly.touch()
+    cells = ("%load_ext alur_nb", "%%alur_table patient\nid int", PATIENT.format(slowly=slowly))
+    other = Kernel(folder)
+    try:
+        for one in (kernel, other):
+            for number, source in enumerate(cells):
+                assert one.run(source, f"shared-{number}").status == "ok"
+        refused: list[str] = []
+
+        def run_in_the_other() -> None:
+            refused.extend(other.run("%alur_run patient", "run").error)
+            slowly.unlink()
+
+        ran = kernel.run("%alur_run patient", "run", during=run_in_the_other, once_shown="Spark: job")
+        assert "loaded, " in ran.texts()[-1]
+        assert any("patient" in line and "another run" in line for line in refused), refused
+        assert "nothing new" in other.run("%alur_run patient", "again").texts()[-1]
+        count = "%alur_sql select count(*) n, count(distinct id) ids from patient where id >= 900"
+        for one in (kernel, other):
+            assert one.run(count, "count").texts()[-1].splitlines()[2].split() == ["100", "100"]
+    finally:
+        other.close()
+
+
+def test_spark_that_cannot_start_is_told_with_the_reason_and_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "data" / "orders").mkdir(parents=True)
+    (tmp_path / "data" / "orders" / "1.csv").write_text("id\n1\n")
+    program = tmp_path / "jdk" / "bin" / "java"
+    program.parent.mkdir(parents=True)
+    program.write_text(
+        "#!/bin/sh\necho 'Error: Could not reserve enough space for object heap' >&2\nexit 1\n"
+    )
+    program.chmod(0o755)
+    (tmp_path / "jdk" / "release").write_text('JAVA_VERSION="17.0.9"\n')
+    kernel = Kernel(tmp_path)
+    try:
+        kernel.run(f"import os; os.environ['JAVA_HOME'] = {str(tmp_path / 'jdk')!r}", "java")
+        for cell_id, source in (
+            ("load", "%load_ext alur_nb"),
+            ("orders", "%%alur_table orders\nid int not null"),
+            ("ingest", "%alur_pipeline ingest_orders --from 'orders/*.csv' --target OrdersBronze"),
+        ):
+            assert kernel.run(source, cell_id).status == "ok"
+        for _ in range(2):
+            ran = kernel.run("%alur_preview ingest_orders", "preview")
+            text = "\n".join(ran.error)
+            assert ran.status == "error"
+            assert "Spark could not start on Java 17 from JAVA_HOME" in text
+            assert "Could not reserve enough space for object heap" in text
+            assert "next:" in text and "restart the kernel" in text
+        assert "ingest_orders" in kernel.run("%alur", "glance").texts()[-1]
+    finally:
+        kernel.close()
