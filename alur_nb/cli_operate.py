@@ -110,12 +110,17 @@ def logs(options: argparse.Namespace) -> int:
 
 
 def status(options: argparse.Namespace) -> int:
-    """Show the deployed side at a glance."""
+    """Show the deployed side at a glance; the embedded lake where it is named, or nothing else is declared."""
+    from alur_nb.authoring import report_facts
     from alur_nb.authoring.bundle import FOLDER
     from alur_nb.authoring.loading import load_project
     from alur_nb.authoring.status import status as look
 
     settings = load_settings()
+    if (options.env or LOCAL) == LOCAL and (options.env or set(settings.environments) == {LOCAL}):
+        lake = report_facts.status(load_project(settings), env=LOCAL)
+        show(options, lake.to_dict(), str(lake))
+        return OK
     found = look(open_cloud(options.env), load_project(settings), settings.root / FOLDER)
     show(options, found.to_dict(), str(found))
     return OK

@@ -43,7 +43,7 @@ def add_operating(commands: Any, command: Add) -> None:
     logs.add_argument("--follow", action="store_true", help="go on until the run has ended")
     logs.add_argument("--run", metavar="ID", help="a run's id (the last one)")
     status = command(
-        commands, "status", "show a deployed environment: drift, runs, schedules, freshness, cost"
+        commands, "status", "show how an environment stands: freshness, runs; on AWS drift, schedules, cost"
     )
     schedules = command(commands, "schedules", "show when pipelines run next, there and in UTC")
     cost = command(commands, "cost", "show what deployed runs cost, about, and by which formula")

@@ -102,8 +102,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if is_named else True
 
 
+@pytest.hookimpl(tryfirst=True)  # before `-m` takes its choice
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the kill tests: they last minutes, and begun last they would leave the other process idle."""
+    """Mark what wants a Spark session as slow, and begin with the kill tests.
+
+    Spark takes seconds to start, in each process of tests anew. The kill tests last minutes; begun last they would
+    leave the other process idle.
+    """
+    for item in items:
+        if isinstance(item, pytest.Function) and "spark" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "kill" not in item.path.name)
 
 

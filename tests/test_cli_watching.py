@@ -64,6 +64,18 @@ def test_lineage_in_text_and_json(shop: Path, capsys: pytest.CaptureFixture[str]
     assert "did you mean `total`" in capsys.readouterr().err
 
 
+def test_the_status_without_an_environment_on_aws_is_the_embedded_lakes(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert alur("status") == 0
+    said = capsys.readouterr().out
+    assert "environment local" in said
+    with (shop / "alur.toml").open("a") as settings:
+        settings.write('\n[env.dev]\nlanding = "s3://acme"\nregion = "eu-west-1"\n')
+    assert alur("status", "--env", "local") == 0
+    assert capsys.readouterr().out.splitlines()[1:] == said.splitlines()[1:]
+
+
 def test_the_report_is_a_file(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert alur("report", "--out", "out/report.html") == 0
     said = capsys.readouterr().out

@@ -169,5 +169,6 @@ def _verdict(rehearsed: Rehearsed, found: Preview) -> Verdict:
     if found.problems:
         return "would fail"
     loads = [sample for sample in rehearsed.files if sample.plan.new]
-    tables = [table for table in rehearsed.tables if table.facts.kind == "new" and not table.empty]
+    driving = rehearsed.pipeline.driving_tables
+    tables = [table for table in rehearsed.tables if table.facts.parameter in driving and not table.empty]
     return "would load" if loads or tables or rehearsed.is_extract else "nothing new"

@@ -14,8 +14,9 @@ from alur_nb.authoring.templates import deploy_templates
 from alur_nb.authoring.terraform_backend import BACKEND_FILE, backend
 from alur_nb.authoring.terraform_schedules import schedules
 from alur_nb.authoring.terraform_settings import check_environment
-from alur_nb.runtime.deployed import ICEBERG_CONF, Names, landing_root, names_of
+from alur_nb.runtime.deployed import Names, landing_root, names_of
 from alur_nb.runtime.errors import ExportError, Place, SettingsError, suggest
+from alur_nb.runtime.iceberg_catalog import catalog_conf
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, session_conf
 
 TFVARS = "alur.auto.tfvars.json"
@@ -55,7 +56,7 @@ def tfvars(manifest: Manifest, environment: Environment) -> dict[str, Any]:
         "existing_databases": dict(environment.existing_databases),
         "existing_roles": dict(environment.existing_roles),
         "iceberg_tables": iceberg,
-        "iceberg_conf": ICEBERG_CONF if iceberg else {},
+        "iceberg_conf": catalog_conf(is_local=False) if iceberg else {},
         "schedules": schedules(manifest),
     }
     return {

@@ -24,17 +24,6 @@ from alur_nb.runtime.ledger_dynamo import DynamoLedger
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment, Settings
 from alur_nb.runtime.tables import Layer
 
-ICEBERG_CONF = {
-    "spark.sql.extensions": "org.apache.iceberg.spark.extensions.IcebergSparkSessionExtensions",
-    "spark.sql.catalog.alur": "org.apache.iceberg.spark.SparkCatalog",
-    # Iceberg's documentation, "AWS": without a warehouse a table lies where its maker says.
-    "spark.sql.catalog.alur.type": "glue",
-    "spark.sql.catalog.alur.io-impl": "org.apache.iceberg.aws.s3.S3FileIO",
-    # A cached table is the snapshot that this process saw last.
-    "spark.sql.catalog.alur.cache-enabled": "false",
-}
-"""How a Glue job finds Iceberg tables; they are static, so they are given at its start."""
-
 _LAYERS: tuple[Layer, ...] = get_args(Layer)
 
 

@@ -20,8 +20,9 @@ if isinstance(said, list):
     number = sum(json.loads(line)["words"][-len(words):][0] == words[0] for line in (here / "calls").read_text().splitlines())
     said = said[min(number, len(said)) - 1]
 def stop(*_):
-    print(json.dumps({{"type": "apply_errored", "@message": "stopped"}}), flush=True)
-    sys.exit(1)
+    # Not by `print`: the signal may come in the middle of one.
+    os.write(1, (json.dumps({{"type": "apply_errored", "@message": "stopped"}}) + "\\n").encode())
+    os._exit(1)
 signal.signal(signal.SIGINT, stop)
 for line in said.get("lines", ()):
     print(line if isinstance(line, str) else json.dumps(line), flush=True)

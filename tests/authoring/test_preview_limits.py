@@ -88,6 +88,7 @@ def crowded() -> Preview:
     )
 
 
+@pytest.mark.slow  # 200 KB, by way of every card
 def test_everything_at_once_stays_small_and_is_counted() -> None:
     for shown in readings(crowded()):
         assert "and 9,990 more files: 9,990 done" in shown or "more files: 9,9" in shown

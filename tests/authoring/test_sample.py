@@ -134,7 +134,7 @@ def test_the_head_of_any_csv_file_parses_to_the_first_records_of_the_whole(
     max_bytes=st.integers(1, 50),
     max_rows=st.integers(0, 6),
 )
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=400, deadline=None)
 @example(b'a,b\n"x\\"y\n",1\n2,3\n', Dialect(), 50, 1)
 def test_any_bytes_give_a_prefix_and_no_new_problem(
     content: bytes, dialect: Dialect, max_bytes: int, max_rows: int

@@ -84,7 +84,8 @@ def rollbacks(make: MakeWorld) -> Iterator[Rollback | Read]:
     writes = [at for at, (name, kind) in enumerate(trace) if kind is not Kind.READ and "staged" not in name]
     # Between its pin and its commit an owner only looks, and what it has seen may be old by then.
     names = [name for name, _ in trace]
-    looks = [at for at in range(names.index("ledger seal"), len(names)) if names[at - 1] == "iceberg pin"]
+    sealed = names.index("ledger seal") if "iceberg pin" in names else len(names)
+    looks = [at for at in range(sealed, len(names)) if names[at - 1] == "iceberg pin"]
     with make() as world:
         prepare(world)
         world.run()

@@ -18,7 +18,7 @@ from tests.crash.world_aws import AwsWorld
 from tests.crash.world_iceberg import IcebergWorld, MergingWorld
 
 WORLDS: list[MakeWorld] = [World, AwsWorld, IcebergWorld, MergingWorld]
-SLOW = (IcebergWorld, MergingWorld)
+SLOW = (AwsWorld, IcebergWorld, MergingWorld)
 
 
 @pytest.mark.parametrize(

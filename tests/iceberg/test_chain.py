@@ -46,6 +46,7 @@ def declare() -> dict[str, Any]:
         customer = StringField()
         amount = LongField()
         status = StringField()
+        version = IntegerField()
 
         class Meta:
             format = "iceberg"
@@ -55,9 +56,11 @@ def declare() -> dict[str, Any]:
         customer = StringField()
         amount = LongField()
         status = StringField()
+        version = IntegerField()
 
         class Meta:
             primary_key = ["order_id"]
+            sequence_by = "version"
             delete_when = "status = 'cancelled'"
 
     class RevenueGold(GoldTable):
@@ -98,9 +101,12 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     def run(**selection: Any) -> RunReport:
         return run_pipelines(workspace, project, selection=Selection(**selection))
 
-    land("orders/1.csv", "order_id,customer,amount,status\n1,ann,10,new\n2,bob,5,new\n3,bob,x,new\n")
+    land(
+        "orders/1.csv",
+        "order_id,customer,amount,status,version\n1,ann,10,new,1\n2,bob,5,new,1\n3,bob,x,new,1\n",
+    )
     assert states(run()) == ["loaded"] * 3
-    assert rows(tables["bronze"]) == [(1, "ann", 10, "new"), (2, "bob", 5, "new")]
+    assert rows(tables["bronze"]) == [(1, "ann", 10, "new", 1), (2, "bob", 5, "new", 1)]
     assert rows(tables["silver"]) == rows(tables["bronze"])
     assert rows(tables["gold"]) == [("ann", 10), ("bob", 5)]
 
@@ -108,7 +114,10 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     assert states(run()) == ["nothing new"] * 3
     assert iceberg.sparkContext._jsc.sc().dagScheduler().nextJobId() == before
 
-    land("orders/2.csv", "order_id,customer,amount,status\n2,bob,7,paid\n1,ann,10,cancelled\n4,eve,1,new\n")
+    land(
+        "orders/2.csv",
+        "order_id,customer,amount,status,version\n2,bob,7,paid,2\n1,ann,10,cancelled,2\n4,eve,1,new,1\n",
+    )
     # The whole chain previews from the landing file: what a merge will do to rows that are there is not in it.
     shown = preview(workspace, project, "revenue")
     assert shown.verdict == "would load"
@@ -116,12 +125,12 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
     assert states(report) == ["loaded"] * 3
     assert [one.rows for one in report.runs] == [3, 3, 2]
     assert len(rows(tables["bronze"])) == 5
-    assert rows(tables["silver"]) == [(2, "bob", 7, "paid"), (4, "eve", 1, "new")]
+    assert rows(tables["silver"]) == [(2, "bob", 7, "paid", 2), (4, "eve", 1, "new", 1)]
     assert rows(tables["gold"]) == [("bob", 7), ("eve", 1)]
 
     # Everything anew, through a table that merges, gives what is there.
     assert states(run(full=True)) == ["loaded"] * 3
-    assert rows(tables["silver"]) == [(2, "bob", 7, "paid"), (4, "eve", 1, "new")]
+    assert rows(tables["silver"]) == [(2, "bob", 7, "paid", 2), (4, "eve", 1, "new", 1)]
     assert rows(tables["gold"]) == [("bob", 7), ("eve", 1)]
     assert len(rows(tables["bronze"])) == 5
     _other_engines_agree(workspace, tables)
@@ -179,19 +188,19 @@ def test_a_merged_table_is_loaded_anew_where_its_upstream_was_taken_back(
     workspace: Workspace, project: Project, land: Land
 ) -> None:
     tables = declare()
-    land("orders/1.csv", "order_id,customer,amount,status\n1,ann,10,new\n")
+    land("orders/1.csv", "order_id,customer,amount,status,version\n1,ann,10,new,1\n")
     states(run_pipelines(workspace, project))
-    land("orders/2.csv", "order_id,customer,amount,status\n1,ann,99,new\n2,bob,5,new\n")
+    land("orders/2.csv", "order_id,customer,amount,status,version\n1,ann,99,new,2\n2,bob,5,new,1\n")
     states(run_pipelines(workspace, project))
     newest = live(workspace.ledger.batches("bronze.orders"))[-1]
     with pytest.raises(LedgerError, match="--cascade"):
         rollback.roll_back(workspace, project, tables["bronze"].__table__, [newest.id])
     done = rollback.roll_back(workspace, project, tables["bronze"].__table__, [newest.id], cascade=True)
     assert any("loads the whole table anew" in note for note in done.notes)
-    assert rows(tables["bronze"]) == [(1, "ann", 10, "new")]
+    assert rows(tables["bronze"]) == [(1, "ann", 10, "new", 1)]
     (workspace.settings.root / "data" / "orders" / "2.csv").unlink()
     assert states(run_pipelines(workspace, project)) == ["nothing new", "loaded", "loaded"]
-    assert rows(tables["silver"]) == [(1, "ann", 10, "new")]
+    assert rows(tables["silver"]) == [(1, "ann", 10, "new", 1)]
     assert rows(tables["gold"]) == [("ann", 10)]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from alur_nb.authoring.terraform import TFVARS, tfvars
-from alur_nb.runtime.deployed import ICEBERG_CONF, deployment_in, deployment_of
+from alur_nb.runtime.deployed import deployment_in, deployment_of
+from alur_nb.runtime.iceberg_catalog import catalog_conf
 from alur_nb.runtime.settings import Settings, session_conf
 from tests.authoring.terraform_cases import NASTY, at, manifest, pipeline, source
 from tests.terraform.cases import LAKE, LONGEST, SETTINGS
@@ -67,7 +68,7 @@ def test_a_job_has_one_conf_in_which_all_are_chained(found: Mapping[str, Any]) -
         return dict(one.split("=", 1) for one in chained)
 
     assert conf("ingest_orders") == session_conf(SETTINGS)
-    assert conf("revenue") == {**session_conf(SETTINGS), **ICEBERG_CONF}
+    assert conf("revenue") == {**session_conf(SETTINGS), **catalog_conf(is_local=False)}
 
 
 def test_only_a_job_that_touches_an_iceberg_table_starts_with_iceberg(found: Mapping[str, Any]) -> None:

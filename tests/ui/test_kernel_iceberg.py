@@ -64,16 +64,3 @@ def test_the_first_silver_table_brings_iceberg_once(kernel: Kernel, tmp_path: Pa
 
     again = kernel.run(SILVER, "silver")
     assert again.status == "ok" and "Iceberg" not in "\n".join(again.texts())
-
-
-def test_without_a_network_the_table_is_declared_and_the_command_is_named(
-    kernel: Kernel, repository: Path
-) -> None:
-    (repository / jar().repository_path).unlink()
-    assert kernel.run("%load_ext alur_nb", "load").status == "ok"
-    plain = "import alur_nb\nclass Orders(alur_nb.GoldTable):\n    n = alur_nb.LongField()"
-    declared = kernel.run(plain, "gold")
-    assert declared.status == "ok", declared.error
-    told = "\n".join(declared.texts())
-    assert "could not be fetched from file:" in told and "in a terminal: alur setup" in told
-    assert "gold.orders" in "\n".join(kernel.run("%alur_table", "tables").texts())
