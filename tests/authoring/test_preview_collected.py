@@ -17,7 +17,7 @@ from tests.conftest import Land
 
 ROWS = """
 SELECT id, 'a' AS text, repeat('é', 150) AS long, if(id = 1, null, id * 1.5D) AS number, double('NaN') AS nan,
-  cast(id AS decimal(10,2)) AS money, date_add(DATE'0001-01-01', id) AS day, timestamp_seconds(id) AS at, id > 1 AS yes,
+  cast(id AS decimal(10,2)) AS money, date_add(DATE'0001-01-01', CAST(id AS INT)) AS day, timestamp_seconds(id) AS at, id > 1 AS yes,
   X'00ff' AS bytes, array(id, null) AS list, map('k', named_struct('at', timestamp_seconds(id))) AS deep,
   cast(null AS string) AS nothing, concat('f', id % 2, '.csv') AS _source_file, id % 3 = 2 AS _rejected
 FROM range(9)
