@@ -58,6 +58,8 @@ _OPAQUE = (
     *("FlatMapCoGroupsInPandas", "FlatMapCoGroupsInArrow", "FlatMapGroupsInPandasWithState"),
 )
 _SEMI = ("LeftSemi", "LeftAnti")
+# A number for each of a ROLLUP's groupings (Spark, `VirtualColumn.groupingIdName`): of no column.
+_GROUPING_ID = "spark_grouping_id"
 
 
 @dataclass(slots=True)
@@ -223,6 +225,9 @@ class _Reading:
         made = [tree_of(nodes) for nodes in node.fields["output"]]
         flow = _Flow([number_of(one) for one in made], {})
         for one, number in zip(made, flow.order, strict=True):
+            if one.fields.get("name") == _GROUPING_ID:
+                flow.origins[number] = {}
+                continue
             alike = [n for n in below[0].order if self._names.get(n) == one.fields.get("name")]
             origins = merged(seen[n] for n in alike) if alike else through(below[0].together, "derived")
             flow.origins[number] = seen.get(number, origins)
@@ -255,7 +260,9 @@ class _Reading:
             if number not in seen:
                 raise NotFollowedError("Spark's plan names a column that no step before it gives")
             return seen[number]
-        parts = [self._origins(child, seen, flow) for child in node.children]
+        # The children of a scalar subquery are what it sees of the query around it: they decide on its rows.
+        children = () if node.kind == "ScalarSubquery" else node.children
+        parts = [self._origins(child, seen, flow) for child in children]
         if (
             node.kind == "OuterReference"
         ):  # a leaf to Catalyst, which looks for columns of the query inside only

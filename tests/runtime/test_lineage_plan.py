@@ -119,6 +119,7 @@ FUNCTIONS: dict[str, tuple[Callable[..., Any], dict[str, set[str]], set[str]]] =
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:distutils Version")  # PySpark's own, where it looks for pandas
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_function_is_followed(spark: SparkSession, name: str) -> None:
     function, columns, rows = FUNCTIONS[name]
