@@ -161,12 +161,16 @@ def prune(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+_making: list[subprocess.Popen[bytes]] = []
+"""Nobody waits for them; but Python warns of a process that is let go of while it runs."""
+
+
 def make_in_background(archive: Archive) -> None:
     """Have a process of the lowest priority make the archive; it outlives this one, and two never make the same."""
     package = Path(__file__).parents[2]
     path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
     try:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-m", "alur_nb.authoring.archive_making", str(archive.path)],
             cwd=tempfile.gettempdir(),
             env={**os.environ, "PYTHONPATH": path},
@@ -177,6 +181,8 @@ def make_in_background(archive: Archive) -> None:
         )
     except OSError as error:
         log.info("The archive of Spark's classes is not made: %s", error)
+    else:
+        _making.append(process)
 
 
 @contextlib.contextmanager
