@@ -1,4 +1,4 @@
-"""Print the ten slowest parts of a run of `.ci/run`, and the tests of all pytest runs as one line."""
+"""Print the ten slowest parts of a run of `.ci/run`, the tests that failed, and the tests of all pytest runs as one line."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 SLOWEST = 10
+REASON_CHARACTERS = 200
 
 
 def main(folder: Path) -> None:
@@ -16,21 +17,29 @@ def main(folder: Path) -> None:
     parts = [(float(seconds), name) for seconds, name in steps]
     total = sum(seconds for seconds, _ in parts)
     counts = {"passed": 0, "failed": 0, "skipped": 0}
-    for seconds, name, outcome in _tests(folder.parent):
+    failures = []
+    for seconds, name, outcome, reason in _tests(folder.parent):
         parts.append((seconds, name))
         counts[outcome] += 1
+        if outcome == "failed":
+            failures.append(f"failed: {name}: {reason}")
     print(f"\nThe ten slowest parts of {total / 60:.1f} minutes:")
     for seconds, name in sorted(parts, reverse=True)[:SLOWEST]:
         print(f"{seconds:8.1f} s  {name}")
+    if failures:  # a log that is cut in its middle still ends with them
+        print("\n" + "\n".join(failures))
     print(f"\ntotal: {', '.join(f'{number} {outcome}' for outcome, number in counts.items())}")
 
 
-def _tests(folder: Path) -> Iterator[tuple[float, str, str]]:
+def _tests(folder: Path) -> Iterator[tuple[float, str, str, str]]:
     for report in sorted(folder.glob("test-*.xml")):
         for case in ElementTree.parse(report).iter("testcase"):
-            failed = case.find("failure") is not None or case.find("error") is not None
-            outcome = "failed" if failed else "skipped" if case.find("skipped") is not None else "passed"
-            yield float(case.get("time", 0)), f"{case.get('classname')}::{case.get('name')}", outcome
+            problems = [*case.iter("failure"), *case.iter("error")]
+            skipped = case.find("skipped") is not None
+            outcome = "failed" if problems else "skipped" if skipped else "passed"
+            reason = " ".join(problem.get("message", "") for problem in problems)
+            name = f"{case.get('classname')}::{case.get('name')}"
+            yield float(case.get("time", 0)), name, outcome, " ".join(reason.split())[:REASON_CHARACTERS]
 
 
 if __name__ == "__main__":
