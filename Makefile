@@ -85,7 +85,7 @@ test-one: venv
 # All of what `make test` plays a part of; the table says how many points of failure were tried.
 test-crash: servers
 	@time $(BIN)/python -m tests.crash
-	@time env ALUR_CRASH=all $(PYTEST) tests/test_kill_steps.py $(PYTEST_ARGS)
+	@time env ALUR_CRASH=all $(PYTEST) tests/test_kill_steps.py tests/test_kill_layers.py $(PYTEST_ARGS)
 
 # What Glue 6.0 runs: the readers' tests on another Spark, which the locked environment has no room for.
 SPARK4 := .venv-spark4

@@ -43,12 +43,12 @@ def test_two_live_runs_that_meet_where_it_matters(world: MakeWorld) -> None:
 @pytest.mark.parametrize(
     ("kind", "every"),
     [
-        (schedules.pairs, 4),
-        (schedules.overlaps, 4),
-        (schedules.handovers, 4),
-        (rollbacks, 5),
+        (schedules.pairs, 23),
+        (schedules.overlaps, 11),
+        (schedules.handovers, 19),
+        (rollbacks, 7),
         (anew, 3),
-        (beside, 11),
+        (beside, 13),
     ],
 )
 def test_some_of_the_many(
