@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo stories lab test test-fast test-slow test-browser test-one test-crash test-spark4 test-kernels screenshots axe lint format bench bench-full lock venv servers rehearsal clean distclean
+.PHONY: help demo stories lab test test-fast test-slow test-browser test-long test-one test-crash test-spark4 test-kernels screenshots axe lint format bench bench-full lock venv servers rehearsal clean distclean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -31,6 +31,7 @@ help:
 	@echo 'make stories run the other notebooks: penguins on hand-made sheets, weather with a late correction'
 	@echo 'make lab     open JupyterLab on the copies of the notebooks in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow, test-browser; test-one T=tests/test_x.py)'
+	@echo 'make test-long  what takes minutes and is no part of make test: the other notebooks twice and by their jobs'
 	@echo 'make screenshots  the pictures of docs/images, taken anew by the tests in the browser (needs Chromium)'
 	@echo 'make test-spark4  the golden table on Spark 4.1 with ANSI on, in an environment of its own'
 	@echo 'make test-kernels the tests in a kernel on other versions of ipykernel than the locked one'
@@ -66,7 +67,11 @@ test-fast: venv
 	@$(call run_tests,fast,-m 'not slow' $(PARALLEL))
 
 test-slow: venv
-	@$(call run_tests,slow,-m slow $(PARALLEL))
+	@$(call run_tests,slow,-m 'slow and not long' $(PARALLEL))
+
+# Not a part of `test`: what others prove already, on more data or for longer.
+test-long: venv
+	@$(call run_tests,long,-m long $(PARALLEL))
 
 # JupyterLab in Chromium; what is missing is named by the tests that are skipped for it.
 test-browser: venv

@@ -104,13 +104,14 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` takes its choice
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what wants a Spark session as slow, and begin with the kill tests.
+    """Mark what wants a Spark session as slow, what is long as slow too, and begin with the kill tests.
 
     Spark takes seconds to start, in each process of tests anew. The kill tests last minutes; begun last they would
     leave the other process idle.
     """
     for item in items:
-        if isinstance(item, pytest.Function) and "spark" in item.fixturenames:
+        is_long = item.get_closest_marker("long") is not None
+        if is_long or (isinstance(item, pytest.Function) and "spark" in item.fixturenames):
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: "kill" not in item.path.name)
 

@@ -64,9 +64,38 @@ def run_script(python: Path, bundle: Path, script: str, project: Path, elsewhere
     return done.stderr
 
 
-def finished(log: str) -> dict[str, Any]:
-    """Return what a job logged as finished, once; its own lines are JSON."""
-    told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
-    found: dict[str, Any]
-    (found,) = (line for line in told if line["what"] == "finished")
+# One Spark for all of them, and for each a project of its own, as each has in a process of its own.
+ALL_IN_ONE = """
+import runpy, sys
+from alur_nb.runtime.project import Project, use_project
+folder, *scripts = sys.argv[1:]
+for script in scripts:
+    sys.argv = [script, "--project", folder]
+    with use_project(Project()):
+        runpy.run_path(script, run_name="__main__")
+"""
+
+
+def run_scripts(
+    python: Path, bundle: Path, scripts: list[str], project: Path, elsewhere: Path
+) -> list[dict[str, Any]]:
+    """Run written jobs one after the other in one process to their good end; return what each logged as finished."""
+    paths = [str(bundle / script) for script in scripts]
+    arguments = ("-c", ALL_IN_ONE, str(project), *paths)
+    done = run_clean(python, bundle, *arguments, cwd=elsewhere, time_zone=JOBS_TIME_ZONE)
+    assert done.returncode == 0, f"{scripts}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
+    found = told_at_the_end(done.stderr)
+    assert len(found) == len(scripts)
     return found
+
+
+def finished(log: str) -> dict[str, Any]:
+    """Return what a job logged as finished, once."""
+    (found,) = told_at_the_end(log)
+    return found
+
+
+def told_at_the_end(log: str) -> list[dict[str, Any]]:
+    """Return the lines that jobs logged as finished; their own lines are JSON."""
+    told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
+    return [line for line in told if line["what"] == "finished"]

@@ -22,7 +22,7 @@ import pytest
 
 from alur_nb.runtime.ledger import State
 from tests.demo_run import ROOT, DemoRun, run_demo
-from tests.job_run import finished, in_dag_order, make_clean_python, run_script
+from tests.job_run import in_dag_order, make_clean_python, run_scripts
 from tests.lake_state import (
     batch_rows,
     difference,
@@ -47,7 +47,10 @@ class Jobs:
 
 
 class StoryTests:
-    """The tests of one story; `story` is the notebook's name, `package` and `install` bring its data."""
+    """The tests of one story; `story` is the notebook's name, `package` and `install` bring its data.
+
+    What its jobs do, and what a second run does, is long: the quickstart's tests prove it on every run.
+    """
 
     story: ClassVar[str]
     package: ClassVar[str]
@@ -90,7 +93,7 @@ class StoryTests:
     @pytest.fixture(scope="class")
     @classmethod
     def jobs(cls, laid: Path, ran: DemoRun, tmp_path_factory: pytest.TempPathFactory) -> Jobs:
-        """Run every written script, one process each, on both posts."""
+        """Run every written script on both posts."""
         folder, elsewhere = laid.parent / "jobs", tmp_path_factory.mktemp("elsewhere")
         shutil.copytree(laid, folder)
         bundle = Path(shutil.copytree(ran.bundle, elsewhere / "bundle"))
@@ -144,6 +147,7 @@ class StoryTests:
         done = subprocess.run(lint, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout
 
+    @pytest.mark.long
     def test_the_jobs_make_the_same_tables(self, ran: DemoRun, jobs: Jobs) -> None:
         """Rows and rejects as multisets, with the files that they came from and the batches that brought them."""
         assert ledger_tables(jobs.folder) == ledger_tables(ran.folder)
@@ -152,6 +156,7 @@ class StoryTests:
             found = difference(published_rows(ran.folder, table), published_rows(jobs.folder, table))
             assert not found, f"{table}: {found}"
 
+    @pytest.mark.long
     def test_the_jobs_write_the_same_ledger(self, ran: DemoRun, jobs: Jobs) -> None:
         """But for times, run ids and the random part of the Parquet files' names."""
         found = ledger_items(jobs.folder)
@@ -162,6 +167,7 @@ class StoryTests:
                 assert not differing, (table, mine["id"], [(mine[name], theirs[name]) for name in differing])
         assert {run["state"] for run in jobs.ended} == {"loaded"}
 
+    @pytest.mark.long
     def test_a_second_time_doubles_nothing(self, ran: DemoRun, tmp_path: Path) -> None:
         """The notebook once more, from top to bottom, on a copy of its folder."""
         folder = Path(shutil.copytree(ran.folder, tmp_path / "again"))
@@ -175,9 +181,11 @@ class StoryTests:
 
 
 def run_all(python: Path, bundle: Path, folder: Path, elsewhere: Path) -> list[dict[str, Any]]:
-    """Run all scripts of a bundle in the order of its manifest; return what each logged as its end."""
-    scripts = in_dag_order(bundle)
-    return [finished(run_script(python, bundle, script, folder, elsewhere)) for script in scripts]
+    """Run all scripts of a bundle in the order of its manifest; return what each logged as its end.
+
+    In one process: that each runs in one of its own is tested with the quickstart's.
+    """
+    return run_scripts(python, bundle, in_dag_order(bundle), folder, elsewhere)
 
 
 def rejected_rows(ran: DemoRun, table: str) -> int:

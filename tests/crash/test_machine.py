@@ -120,7 +120,7 @@ def test_workers_in_any_order(world: MakeWorld) -> None:
     run_machine(machine(world), settings=quick)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("world", WORLDS)
 def test_workers_in_any_order_for_long(world: MakeWorld) -> None:
     run_machine(machine(world), settings=settings(max_examples=300, stateful_step_count=50, deadline=None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -26,7 +26,7 @@ from alur_nb.runtime.quality import (
     unique_key,
     values_in_set,
 )
-from tests.runtime.test_quality import ROWS, SCHEMA
+from tests.runtime.test_quality import five_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -37,9 +37,9 @@ class CustomersBronze(BronzeTable):
     state = StringField()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def orders(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame(ROWS, SCHEMA).coalesce(1).cache()
+    return five_rows(spark)
 
 
 def bound(frame: DataFrame, *rules: Check) -> list[Expectation]:
@@ -64,11 +64,16 @@ def plans_of(spark: SparkSession, work: Callable[[], object]) -> list[str]:
     """Return the physical plan of every query that `work` runs: what Spark's own listener has recorded."""
     store = spark._jsparkSession.sharedState().statusStore()
     spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
-    before = store.executionsCount()
+    before = {one.executionId() for one in executions(store)}
     work()
     spark.sparkContext._jsc.sc().listenerBus().waitUntilEmpty()
-    listed = store.executionsList(before, store.executionsCount() - before)
-    return [listed.apply(n).physicalPlanDescription() for n in range(listed.size())]
+    return [one.physicalPlanDescription() for one in executions(store) if one.executionId() not in before]
+
+
+def executions(store: Any) -> list[Any]:
+    """Return what the listener still knows: the oldest go where there are many (spark.sql.ui.retainedExecutions)."""
+    listed = store.executionsList()
+    return [listed.apply(n) for n in range(listed.size())]
 
 
 def test_one_aggregation_one_job_a_key_set_and_one_join_a_reference(

@@ -39,20 +39,30 @@ from alur_nb.runtime.types import StringField
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-NOW = datetime.now(UTC).replace(tzinfo=None)
 SCHEMA = "id string, line int, amount double, price decimal(10,2), state string, day date, at timestamp, tags array<string>"
-ROWS = [
-    ("a", 1, 1.5, Decimal("1.50"), "new", date(2026, 1, 1), NOW - timedelta(hours=5), ["x"]),
-    ("a", 2, -2.0, Decimal("99.99"), "paid", date(2026, 1, 2), NOW - timedelta(hours=9), []),
-    ("a", 2, float("nan"), None, "lost", None, None, None),
-    ("b", 1, None, Decimal("5.00"), None, date(2030, 1, 1), None, None),
-    (None, 1, 7.0, Decimal("5.00"), "new", None, None, None),
-]
 
 
-@pytest.fixture(scope="module")
+def ago(hours: float) -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None) - timedelta(hours=hours)
+
+
+def five_rows(spark: SparkSession) -> DataFrame:
+    """Return rows whose times are told from now: a run of all tests outlasts a tenth of an hour."""
+    return spark.createDataFrame(
+        [
+            ("a", 1, 1.5, Decimal("1.50"), "new", date(2026, 1, 1), ago(hours=5), ["x"]),
+            ("a", 2, -2.0, Decimal("99.99"), "paid", date(2026, 1, 2), ago(hours=9), []),
+            ("a", 2, float("nan"), None, "lost", None, None, None),
+            ("b", 1, None, Decimal("5.00"), None, date(2030, 1, 1), None, None),
+            (None, 1, 7.0, Decimal("5.00"), "new", None, None, None),
+        ],
+        SCHEMA,
+    ).coalesce(1)
+
+
+@pytest.fixture
 def orders(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame(ROWS, SCHEMA).coalesce(1).cache()
+    return five_rows(spark)
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,10 @@ import pytest
 from alur_nb.authoring.bundle import Bundle
 from alur_nb.authoring.preview_facts import Preview
 from alur_nb.authoring.query import QueryResult
-from alur_nb.runtime.errors import AlurError, NotebookError
+from alur_nb.runtime.errors import AlurError, DeployError, NotebookError
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.report import RunReport
-from alur_nb.ui.help import Entry, help_page
+from alur_nb.ui.help import help_page
 from tests.conftest import Land
 from tests.ui.conftest import Notebook
 
@@ -180,19 +180,35 @@ def _saved(cells: list[str]) -> None:
     Path("shop.ipynb").write_text(json.dumps(nb))
 
 
-@pytest.mark.parametrize("entry", help_page().entries, ids=lambda entry: entry.name)
-def test_each_example_of_the_help_runs(
-    notebook: Notebook, land: Land, entry: Entry, project: Project
-) -> None:
+# What goes to AWS: there are no credentials in the tests, and that is all that may be missing.
+ON_AWS = ("%alur_status", "%alur_deploy", "%alur_logs")
+
+
+@pytest.mark.usefixtures("iceberg")
+@pytest.mark.parametrize("name", [entry.name for entry in help_page().entries])
+def test_each_example_of_the_help_runs(notebook: Notebook, land: Land, name: str, project: Project) -> None:
     land("orders/1.csv", "id,amount\n1,2.50\n")
     Path("alur.toml").write_text('[project]\nname = "shop"\n[env.dev]\nlanding = "s3://acme-landing/"\n')
-    if entry.name != "%alur_table":
-        notebook.ok(ORDERS, "table")
+    if name != "%alur_table":
+        orders = (
+            ORDERS.replace("orders", "orders --format iceberg", 1) if name == "%alur_maintain" else ORDERS
+        )
+        notebook.ok(orders, "table")
         notebook.ok(INGEST, "ingest")
     _saved(["%load_ext alur_nb", ORDERS, INGEST])
-    result = notebook.ok(entry.example, "ingest" if entry.name == "%alur_pipeline" else "example")
-    assert result is not None
-    assert str(result)
+    # Only now: examples speak of what is declared.
+    example = next(entry.example for entry in help_page().entries if entry.name == name)
+    if name == "%alur_diff":
+        (run,) = notebook.ok("%alur_run --all").runs
+        example = example.replace(" 12 ", f" {run.batch_id} ")
+    result = notebook.run(example, "ingest" if name == "%alur_pipeline" else "example")
+    if name in ON_AWS:
+        assert isinstance(notebook.error, DeployError)
+        assert "there are no AWS credentials" in str(notebook.error)
+    else:
+        assert notebook.error is None, notebook.error_lines
+        assert result is not None
+        assert str(result)
 
 
 def test_an_export_returns_its_bundle(shop: Notebook) -> None:
