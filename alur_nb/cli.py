@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alur_nb import cli_deploy, cli_operate, cli_parser
-from alur_nb.cli_console import FAILED, OK, USAGE, is_sure, show, tell
+from alur_nb.cli_console import FAILED, OK, USAGE, fetching, is_sure, show, tell
 from alur_nb.runtime import owners
 from alur_nb.runtime.errors import AlurError
 from alur_nb.runtime.project import Project, use_project
@@ -56,7 +56,10 @@ def _init(options: argparse.Namespace) -> int:
 def _setup(options: argparse.Namespace) -> int:
     from alur_nb.authoring import setup
 
-    done = setup.setup(options.jar, tell=lambda text: tell(text, stream="stderr"))
+    with fetching() as on_progress:
+        done = setup.setup(
+            options.jar, tell=lambda text: tell(text, stream="stderr"), on_progress=on_progress
+        )
     show(options, done.to_dict(), str(done))
     return OK
 

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 OK, FAILED, USAGE = 0, 1, 2
+STEP = 10 << 20
+"""Without a terminal a fetch says a line for so many bytes."""
 
 
 def show(options: argparse.Namespace, values: object, text: str) -> None:
@@ -19,6 +23,31 @@ def tell(text: str, *, stream: str = "stdout") -> None:
     target = sys.stderr if stream == "stderr" else sys.stdout
     target.write(text + "\n")
     target.flush()
+
+
+@contextmanager
+def fetching() -> Iterator[Callable[[int, int], None]]:
+    """Yield what tells how much of a file is here: in a terminal in one line, else in a line for each 10 MB."""
+    from alur_nb.authoring.sizes import size_text
+
+    is_terminal, told = sys.stderr.isatty(), 0
+
+    def on_progress(there: int, size: int) -> None:
+        nonlocal told
+        text = f"  {size_text(there)} of {size_text(size)}"
+        if is_terminal:
+            told = there
+            sys.stderr.write(f"\r{text}  ")
+            sys.stderr.flush()
+        elif there - told >= STEP or there == size:
+            told = there
+            tell(text, stream="stderr")
+
+    try:
+        yield on_progress
+    finally:
+        if is_terminal and told:
+            tell("", stream="stderr")
 
 
 def usage(text: str) -> int:

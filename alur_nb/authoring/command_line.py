@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from alur_nb.authoring.examples import in_own_names
-from alur_nb.runtime.errors import NotebookError, Place, suggest
+from alur_nb.runtime.errors import AlurError, NotebookError, Place, suggest
+from alur_nb.runtime.freshness import allowed_age
 
 _DASHES = "\0--"
 """Stands for the value `--`, which argparse takes out of an option's values (CPython, `_get_values`)."""
@@ -274,6 +275,17 @@ def key_value(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise argparse.ArgumentTypeError(f"`{text}` is not of the form name=value")
     return key, value
+
+
+def age(text: str) -> str:
+    """Read an age such as `26 hours`, as a table's Meta spells it."""
+    try:
+        allowed_age(text)
+    except AlurError:
+        raise argparse.ArgumentTypeError(
+            f"`{text}` is not an age such as '26 hours': a whole number and minutes, hours, days or weeks"
+        ) from None
+    return text
 
 
 def _argument(action: argparse.Action, takes: Takes) -> Argument:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import get_args
 
-from alur_nb.authoring.command_line import Command, key_value, one_of
+from alur_nb.authoring.command_line import Command, age, key_value, one_of
 from alur_nb.runtime import sources
 
 TABLE = "alur_table"
@@ -30,6 +30,9 @@ def table_command() -> Command:
     )
     command.add("--format", type=one_of("parquet", "iceberg"), help="default: by layer")
     _add_merge_options(command)
+    command.add(
+        "--freshness", type=age, metavar="AGE", help="how old it may become before it is stale, '26 hours'"
+    )
     command.add("--description", metavar="TEXT", help="what the table holds")
     command.add(
         "--from",

@@ -68,6 +68,7 @@ def _class(request: Request, fields: Mapping[str, Call], comments: Mapping[str, 
         sequence_by=request.sequence_by,
         delete_when=request.delete_when,
         scd_type=request.scd_type,
+        freshness=request.freshness,
         description=request.description,
         class_name=request.class_name,
     )
@@ -180,6 +181,7 @@ def _line(request: Request) -> str:
         ("--sequence-by", request.sequence_by),
         ("--delete-when", request.delete_when),
         ("--scd-type", request.scd_type),
+        ("--freshness", request.freshness),
         ("--description", request.description),
     ):
         words += [flag, shlex.quote(value)] if value else []

@@ -33,7 +33,13 @@ def beside_table(found: Inference, request: Request, table: Table) -> Inference:
     # A table's own key may stand on a column that the files no longer have.
     before = _as_declared(
         replace(
-            request, primary_key=None, partition_by=None, sequence_by=None, delete_when=None, scd_type=None
+            request,
+            primary_key=None,
+            partition_by=None,
+            sequence_by=None,
+            delete_when=None,
+            scd_type=None,
+            freshness=None,
         ),
         table,
         declared,
@@ -82,6 +88,7 @@ def _as_declared(request: Request, table: Table, columns: Sequence[ColumnEvidenc
         sequence_by=request.sequence_by or (table.sequence_by if joins else None),
         delete_when=request.delete_when or (table.delete_when if joins else None),
         scd_type=request.scd_type or ("2" if joins and table.scd_type == 2 else None),
+        freshness=request.freshness or table.freshness or None,
         description=request.description or table.description or None,
         class_name="" if table.class_name == class_name_for(table.name, table.layer) else table.class_name,
     )

@@ -28,6 +28,7 @@ class Request:
     sequence_by: str | None = None
     delete_when: str | None = None
     scd_type: str | None = None
+    freshness: str | None = None
     options: Mapping[str, str] = field(default_factory=dict)
     """Spark's CSV options."""
     typed: str = ""

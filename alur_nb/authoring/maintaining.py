@@ -1,4 +1,4 @@
-"""`alur maintain`: compaction, expiry and orphans of the embedded lake's Iceberg tables, each under its lease."""
+"""`alur maintain`: compaction, expiry and orphans of the embedded lake's Iceberg tables, each under its lease and the lock that commits hold."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from alur_nb.runtime.iceberg_catalog import is_available, open_catalog
 from alur_nb.runtime.iceberg_jar import SETUP
 from alur_nb.runtime.iceberg_maintain import Maintained
 from alur_nb.runtime.iceberg_tables import load_local
+from alur_nb.runtime.lake_local import commits_held
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.rollback import held
 from alur_nb.runtime.tables import Table
@@ -80,4 +81,6 @@ def _maintain(place: Workspace, table: Table) -> Maintained:
     open_catalog(spark, place.settings.warehouse)
     with held(place, [table]):
         publish.recover(place, table.qualified_name)
-        return iceberg_maintain.maintain(spark, table.layer, table.name, label=table.qualified_name)
+        # An owner that has lost its lease may still commit.
+        with commits_held(place.settings.warehouse, table.qualified_name):
+            return iceberg_maintain.maintain(spark, table.layer, table.name, label=table.qualified_name)

@@ -92,6 +92,7 @@ def table_cell_to_python(
     sequence_by: str | None = None,
     delete_when: str | None = None,
     scd_type: str | None = None,
+    freshness: str | None = None,
     description: str | None = None,
 ) -> str:
     """Write a column body as a table class with `Meta.name`: `orders` in bronze becomes `OrdersBronze`.
@@ -109,6 +110,7 @@ def table_cell_to_python(
         sequence_by=sequence_by,
         delete_when=delete_when,
         scd_type=scd_type,
+        freshness=freshness,
         description=description,
     )
 
@@ -124,6 +126,7 @@ def table_class_to_python(
     sequence_by: str | None = None,
     delete_when: str | None = None,
     scd_type: str | None = None,
+    freshness: str | None = None,
     description: str | None = None,
     class_name: str = "",
 ) -> str:
@@ -144,6 +147,7 @@ def table_class_to_python(
     lines += [_assignment(column.name, column.field, 1) for column in columns.values()]
     meta |= _meta(columns, primary_key, partition_by, format)
     meta |= _merge_meta(columns, sequence_by, delete_when, scd_type)
+    meta |= {"freshness": freshness} if freshness else {}
     lines += ["", "    class Meta:", *(_assignment(key, value, 2) for key, value in meta.items())]
     return "\n".join(lines) + "\n"
 

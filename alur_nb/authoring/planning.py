@@ -13,11 +13,10 @@ from alur_nb.authoring.listing import source_text
 from alur_nb.authoring.preview_notes import size_text
 from alur_nb.runtime import supersede
 from alur_nb.runtime.context import LoadCall, loading_by
-from alur_nb.runtime.errors import AlurError, plural
+from alur_nb.runtime.errors import AlurError, StorageError, plural
 from alur_nb.runtime.flow import LOADER, reaches_loader
 from alur_nb.runtime.iceberg_catalog import identifier
 from alur_nb.runtime.iceberg_schema import Change, Evolution, create_statement, evolution
-from alur_nb.runtime.iceberg_tables import load_local
 from alur_nb.runtime.ledger import live
 from alur_nb.runtime.load import source_for
 from alur_nb.runtime.pipelines import FileSource, NewSource, Pipeline
@@ -188,7 +187,7 @@ def plan(
         if isinstance(source, NewSource)
     }
     notes += [warning for one in plans for warning in one.warnings]
-    changes = evolution_of(place, target)
+    changes = _changes(place, target, notes)
     unable = changes.refusal if changes else None
     return PlanReport(
         pipeline,
@@ -203,19 +202,31 @@ def plan(
 
 
 def evolution_of(place: Workspace, table: Table) -> Evolution | None:
-    """Return what an Iceberg table of the embedded lake needs to follow its contract; starts no Spark.
+    """Return what an Iceberg table needs to follow its contract; starts no Spark, and on AWS asks the catalog.
 
     None for another table. Raises StorageError where the table's metadata cannot be read.
     """
-    if table.format != "iceberg" or not place.environment.is_local:
+    if table.format != "iceberg":
         return None
-    name = identifier(table.layer, table.name)
-    stored = load_local(place.settings.warehouse / table.layer / table.name)
+    name, location = identifier(table.layer, table.name), ""
+    if not place.environment.is_local:
+        name = place.lake.iceberg_name(table.qualified_name)
+        location = place.lake.table_uri(table.qualified_name).rstrip("/")
+    stored = place.lake.stored(table)
     if stored is None:
-        made = Change("creates it as an Iceberg table", create_statement(table, name))
+        made = Change("creates it as an Iceberg table", create_statement(table, name, location or None))
         return Evolution(table.qualified_name, (made,))
     added = {one for batch in live(place.ledger.batches(table.qualified_name)) for one in batch.added}
     return evolution(stored, table, name, added)
+
+
+def _changes(place: Workspace, table: Table, notes: list[str]) -> Evolution | None:
+    """Return what the table needs; where that cannot be seen it is noted, and the rest of the plan stands."""
+    try:
+        return evolution_of(place, table)
+    except StorageError as error:
+        notes.append(f"What would change in {table.qualified_name} is not known: {error}")
+        return None
 
 
 def loads_of(place: Workspace, pipeline: Pipeline) -> list[LoadCall]:

@@ -47,11 +47,12 @@ def setup(
     file: Path | None = None,
     *,
     tell: Callable[[str], None] = lambda _: None,
-    on_progress: iceberg_fetch.Progress = lambda _: None,
+    on_progress: Callable[[int, int], None] = lambda there, size: None,
 ) -> Setup:
     """Bring what silver, gold and Iceberg tables need, from the user's Maven repository or from a `file`.
 
-    `tell` is given the announcement before anything is fetched. Raises SettingsError with the next step.
+    `tell` is given the announcement before anything is fetched, `on_progress` the bytes that are there and their number
+    in all. Raises SettingsError with the next step.
     """
     java, jar = java_home(), needed_jar()
     found = look(jar)
@@ -62,4 +63,9 @@ def setup(
     if found.problem:
         tell(found.problem)
     tell(iceberg_fetch.announcement(jar))
-    return Setup(java, jar, iceberg_fetch.fetch(jar, on_progress=on_progress), was_there=False)
+    return Setup(
+        java,
+        jar,
+        iceberg_fetch.fetch(jar, on_progress=lambda there: on_progress(there, jar.size)),
+        was_there=False,
+    )

@@ -117,6 +117,7 @@ def _unfold_table(options: argparse.Namespace, body: str) -> str:
         sequence_by=options.sequence_by,
         delete_when=options.delete_when,
         scd_type=options.scd_type,
+        freshness=options.freshness,
         description=options.description,
     )
 

@@ -188,8 +188,8 @@ def _staged_call(run: RunContext, pipeline: Pipeline, batch: OpenBatch, call: Lo
     if call.force_reprocess:
         listing = list_source(workspace, table, LOADER, source)
         paths = {planned.file.path for planned in listing.files}
-        ids = supersede.holding(workspace.ledger, table.qualified_name, paths)
-        batch.replaced = Superseded(batch.replaced.ids | ids, None, batch.replaced.notes)
+        again = supersede.with_changed(workspace.ledger, table, paths, batch.replaced)
+        batch.replaced = Superseded(again.ids, None, again.notes)
     elif not known:
         batch.warnings.append(
             "enable_idempotency=False: files were loaded whether or not they had been before"

@@ -163,6 +163,8 @@ def _check_loads(made: Pipeline) -> None:
             f"{made.name} has files(..) among its sources and calls {LOADER}: one of the two loads the files.",
             fix=f"Give the second files(..) as a source too, or make both {LOADER} calls.",
         )
+    if LOADER in _names_in(made.function.__code__):
+        refuse_overwritten(made.target)
     plain = {name: source for name, source in made.sources.items() if isinstance(source, TableSource)}
     if made.target.write_mode != "append" or not plain or len(plain) < len(made.sources):
         return
@@ -176,6 +178,16 @@ def _check_loads(made: Pipeline) -> None:
         f"a SilverTable with a primary_key as target, where rows replace their earlier version; "
         f"or a GoldTable as target, which each run overwrites.",
     )
+
+
+def refuse_overwritten(target: Table) -> None:
+    """Refuse `load_to_bronze` into a table that each run overwrites: it returns the new files' rows, and no others."""
+    if target.write_mode == "overwrite":
+        raise DeclarationError(
+            f"{LOADER} takes in new files only, and each run overwrites {target.qualified_name}: the rows of earlier "
+            "files would be lost.",
+            fix=f"Load the files into a BronzeTable, and make {target.class_name} of that table, read whole.",
+        )
 
 
 def _names_in(code: CodeType) -> set[str]:

@@ -223,6 +223,30 @@ class GlueCatalog:
                 keys = rest
         return found
 
+    def metadata_uri(self, database: str, name: str) -> str | None:
+        """Return where an Iceberg table's current metadata lies; None where there is no table.
+
+        Raises StorageError for a table that is not Iceberg's.
+        """
+        known = self._table(database, name)
+        if known is None:
+            return None
+        # Iceberg's `GlueTableOperations` keeps it so (BaseMetastoreTableOperations.METADATA_LOCATION_PROP).
+        uri = known.get("Parameters", {}).get("metadata_location")
+        if uri is None:
+            raise StorageError(
+                f"{database}.{name} is in the catalog, and is no Iceberg table.",
+                fix="Give the table another name (class Meta: name), or drop that one in the catalog.",
+            )
+        return str(uri)
+
+    def arn(self, database: str, name: str) -> str:
+        """Return a table's ARN, whether it is there yet or not; raises StorageError without its database."""
+        with aws_errors(StorageError, f"Reading {database} in the catalog"):
+            account = self._glue.get_database(Name=database)["Database"]["CatalogId"]
+        here = self._glue.meta
+        return f"arn:{here.partition}:glue:{here.region_name}:{account}:table/{database}/{name}"
+
     def _table(self, database: str, name: str) -> dict[str, Any] | None:
         try:
             with aws_errors(StorageError, f"Reading {database}.{name} in the catalog"):

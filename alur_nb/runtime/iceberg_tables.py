@@ -69,9 +69,22 @@ def load_local(folder: Path) -> StoredTable | None:
         return None
     path = versions[max(versions)]
     try:
-        return stored_table(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, KeyError) as error:
-        raise StorageError(
-            f"{path} cannot be read as Iceberg's metadata: {error}.",
-            fix="Restore it from a backup: it was changed outside of alur-nb.",
-        ) from error
+        text = path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    return read_metadata(text, path)
+
+
+def read_metadata(text: bytes, place: Path | str) -> StoredTable:
+    """Return the table that a metadata file describes; raises StorageError where it is none."""
+    try:
+        return stored_table(json.loads(text))
+    except (ValueError, KeyError) as error:
+        raise _unreadable(place, error) from error
+
+
+def _unreadable(place: Path | str, error: Exception) -> StorageError:
+    return StorageError(
+        f"{place} cannot be read as Iceberg's metadata: {error}.",
+        fix="Restore it from a backup: it was changed outside of alur-nb.",
+    )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from alur_nb.runtime.errors import AlurError, ContractError, SourceError, StorageError
 from alur_nb.runtime.files import literal_uri
 from alur_nb.runtime.iceberg import IcebergTable
+from alur_nb.runtime.iceberg_metadata import StoredTable
 from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.tables import METADATA, REJECTS_SUFFIX, Table
 from alur_nb.runtime.write_modes import history_columns
@@ -67,6 +68,15 @@ class Lake(Protocol):
 
     def iceberg_name(self, table: str) -> str:
         """Return how Spark SQL names an Iceberg table of this lake."""
+
+    def stored(self, table: Table) -> StoredTable | None:
+        """Return an Iceberg table as its metadata has it now, without Spark; None where there is none.
+
+        Raises StorageError where it cannot be read.
+        """
+
+    def arn(self, table: str) -> str | None:
+        """Return the table's ARN in the Glue catalog; None on the laptop."""
 
     def publish(self, batch: Batch) -> None:
         """Show a SEALED batch's Parquet; safe again and again, by any number of owners at the same moment."""

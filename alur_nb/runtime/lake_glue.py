@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from alur_nb.runtime.aws import aws_errors
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import StorageError
 from alur_nb.runtime.globs import is_inside_hidden
 from alur_nb.runtime.glue_catalog import GlueCatalog, Values
 from alur_nb.runtime.iceberg import IcebergTable
 from alur_nb.runtime.iceberg_catalog import identifier
-from alur_nb.runtime.iceberg_tables import ensure
+from alur_nb.runtime.iceberg_metadata import StoredTable
+from alur_nb.runtime.iceberg_tables import ensure, read_metadata
 from alur_nb.runtime.lake import Survey, aborted_prefix
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.s3 import delete_objects, list_folders, list_objects, split_uri
@@ -110,6 +112,20 @@ class GlueLake:
     def iceberg_name(self, table: str) -> str:
         """Name it in the catalog `alur`, by the layer's database."""
         return identifier(self._place(table).database, _name(table))
+
+    def stored(self, table: Table) -> StoredTable | None:
+        """Read the metadata file that the catalog names."""
+        uri = self._catalog.metadata_uri(self._place(table.qualified_name).database, table.name)
+        if uri is None:
+            return None
+        bucket, key = split_uri(uri)
+        with aws_errors(StorageError, f"Reading {uri}"):
+            text = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return read_metadata(text, uri)
+
+    def arn(self, table: str) -> str:
+        """Ask the catalog, which knows its account."""
+        return self._catalog.arn(self._place(table).database, _name(table))
 
     def publish(self, batch: Batch) -> None:
         """Name the sealed prefixes in the catalog, rows and rejects in either order."""

@@ -16,7 +16,8 @@ from alur_nb.runtime.globs import is_hidden
 from alur_nb.runtime.iceberg import IcebergTable
 from alur_nb.runtime.iceberg_catalog import identifier, is_available, open_catalog
 from alur_nb.runtime.iceberg_jar import SETUP
-from alur_nb.runtime.iceberg_tables import ensure
+from alur_nb.runtime.iceberg_metadata import StoredTable
+from alur_nb.runtime.iceberg_tables import ensure, load_local
 from alur_nb.runtime.lake import Survey, aborted_prefix, storage_errors
 from alur_nb.runtime.ledger import BATCH_ID_WIDTH, Batch
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table
@@ -36,7 +37,7 @@ class LocalLake:
         """Create or evolve an Iceberg table; Parquet is its folders, and old files lack new columns, read as null."""
         if table.format != "iceberg":
             return ()
-        with self._locked(table.qualified_name):
+        with commits_held(self.warehouse, table.qualified_name):
             return ensure(self._session(), table, self._identifier(table.qualified_name), added=added)
 
     def add_columns(self, table: Table, added: Mapping[str, str]) -> None:
@@ -44,7 +45,7 @@ class LocalLake:
         if table.format == "iceberg":
             from alur_nb.runtime.iceberg_spark import add_columns  # pyspark takes its time to import
 
-            with self._locked(table.qualified_name):
+            with commits_held(self.warehouse, table.qualified_name):
                 add_columns(self._session(), self._identifier(table.qualified_name), added)
 
     def iceberg(self, batch: Batch) -> IcebergTable | None:
@@ -58,13 +59,20 @@ class LocalLake:
             batch.table,
             self._identifier(batch.table),
             lambda sealed: self.stage_uri(sealed.data_prefix or ""),
-            lambda: self._locked(batch.table),
+            lambda: commits_held(self.warehouse, batch.table),
         )
 
     def iceberg_name(self, table: str) -> str:
         """Name it in the catalog `alur`, which is opened on this warehouse first."""
         self._session()
         return self._identifier(table)
+
+    def stored(self, table: Table) -> StoredTable | None:
+        """Read the newest metadata file of the table's folder."""
+        return load_local(self._table(table.qualified_name))
+
+    def arn(self, table: str) -> None:
+        """Return None: no catalog of AWS knows it."""
 
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""
@@ -189,20 +197,6 @@ class LocalLake:
         layer, _, name = table.partition(".")
         return identifier(layer, name)
 
-    @contextmanager
-    def _locked(self, table: str) -> Iterator[None]:
-        """Hold off other processes: the hadoop catalog looks for the next version's file and then renames its own.
-
-        Between the two another process may have done so too, and a local rename replaces what is there (Hadoop's
-        RawLocalFileSystem.rename). A lock of the operating system ends with its process.
-        """
-        path = self.warehouse.parent / "locks" / table
-        with storage_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("w") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                yield
-
     def _table(self, table: str) -> Path:
         layer, _, name = table.partition(".")
         return self.warehouse / layer / name
@@ -227,6 +221,22 @@ class LocalLake:
                 fix="Folders were moved or a ledger restored outside of alur-nb; nothing more is changed until "
                 f"{source} and {target} are looked at.",
             )
+
+
+@contextmanager
+def commits_held(warehouse: Path, table: str) -> Iterator[None]:
+    """Hold off other processes: the hadoop catalog looks for the next version's file and then renames its own.
+
+    Between the two another process may have done so too, and a local rename replaces what is there (Hadoop's
+    RawLocalFileSystem.rename). A lock of the operating system ends with its process. Whoever holds the table's lease
+    as well takes it first; and nobody who holds the lock takes it again.
+    """
+    path = warehouse.parent / "locks" / table
+    with storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
 
 
 def _uri(path: Path) -> str:

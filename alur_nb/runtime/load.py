@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from alur_nb.runtime import readers
 from alur_nb.runtime.context import LoadCall, current_loader
 from alur_nb.runtime.errors import ContractError, DeclarationError
-from alur_nb.runtime.flow import LOADER
+from alur_nb.runtime.flow import LOADER, refuse_overwritten
 from alur_nb.runtime.plan import plan_source
 from alur_nb.runtime.result import with_metadata
 from alur_nb.runtime.sources import ExtraColumns, FileSource, SameContent, SchemaMode, files
@@ -75,6 +75,7 @@ def load_to_bronze(
         exclude_metadata=_metadata_names(exclude_metadata or ()),
         custom_metadata=custom_metadata,
     )
+    refuse_overwritten(call.target)  # also where a helper calls, which no declaration can see
     loader = current_loader() or _read_only
     return loader(call)
 

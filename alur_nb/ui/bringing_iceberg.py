@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from alur_nb.ui.session import Session
 
 
+_STEP = 5 << 20
+
+
 def bring_iceberg(session: Session) -> None:
     """Fetch Iceberg where the cache has none, and restart a Spark that runs without it; each is told before.
 
@@ -39,10 +42,13 @@ def _fetch(session: Session, jar: Jar, problem: str) -> None:
     show(text, card(paragraph(text)))
 
     def work(task: Task[None]) -> None:
-        iceberg_fetch.fetch(
-            jar,
-            on_progress=lambda there: task.tell("Iceberg", f"{size_text(there)} of {size_text(jar.size)}"),
-        )
+        def on_progress(there: int) -> None:
+            # In whole steps: a terminal keeps each line.
+            done = there if there == jar.size else there // _STEP * _STEP
+            if done:
+                task.tell("Iceberg", f"{size_text(done)} of {size_text(jar.size)}")
+
+        iceberg_fetch.fetch(jar, on_progress=on_progress)
 
     in_background(session.shell, Task("fetching of Iceberg", work))
 

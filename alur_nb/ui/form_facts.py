@@ -13,7 +13,19 @@ Step = Literal["", "open", "written", "template"]
 
 PIP = 'pip install "ipywidgets>=8.1,<9"'
 ASKED = {
-    "table": ("name", "layer", "files to look at", "columns", "primary key", "partition by", "description"),
+    "table": (
+        "name",
+        "layer",
+        "files to look at",
+        "columns",
+        "primary key",
+        "last version by",
+        "deletes when",
+        "history",
+        "partition by",
+        "freshness",
+        "description",
+    ),
     "pipeline": (
         "kind",
         "name",

@@ -30,8 +30,17 @@ class TableValues:
     columns: str = ""
     """A column body, or a table class."""
     primary_key: str = ""
+    sequence_by: str = ""
+    delete_when: str = ""
+    history: bool = False
     partition_by: str = ""
+    freshness: str = ""
     description: str = ""
+
+    @property
+    def merges(self) -> bool:
+        """Whether rows take each other's place: elsewhere what is said of it would be an error."""
+        return self.layer == "silver" and bool(self.primary_key.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +78,16 @@ def table_draft(values: TableValues, project: Project) -> Draft:
     # A class says the rest itself.
     if body_kind(values.columns) != "python":
         words += ["--layer", values.layer]
+        words += _options(("--primary-key", values.primary_key))
+        if values.merges:
+            words += _options(
+                ("--sequence-by", values.sequence_by),
+                ("--delete-when", values.delete_when),
+                ("--scd-type", "2" if values.history else ""),
+            )
         words += _options(
-            ("--primary-key", values.primary_key),
             ("--partition-by", values.partition_by),
+            ("--freshness", values.freshness),
             ("--description", values.description),
         )
     return _checked(TABLE, _line(words), values.columns, project)

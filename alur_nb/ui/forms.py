@@ -42,10 +42,13 @@ def table_form(session: Session, options: argparse.Namespace) -> Form:
     values = TableValues(
         options.name or "",
         options.layer or "bronze",
-        "",
-        options.primary_key or "",
-        options.partition_by or "",
-        options.description or "",
+        primary_key=options.primary_key or "",
+        sequence_by=options.sequence_by or "",
+        delete_when=options.delete_when or "",
+        history=options.scd_type == "2",
+        partition_by=options.partition_by or "",
+        freshness=options.freshness or "",
+        description=options.description or "",
     )
     example = replace(values, name=values.name or "orders", columns=EXAMPLE_COLUMNS)
     return _answer(
@@ -219,10 +222,38 @@ class TableForm(OpenForm):
         self.add(
             "primary_key", "Text", "primary key", "columns, separated by commas", value=values.primary_key
         )
+        self._add_merge(values)
         self.add(
             "partition_by", "Text", "partition by", "columns, or day(created_at)", value=values.partition_by
         )
+        self.add(
+            "freshness", "Text", "freshness", "older than this it is stale: 26 hours", value=values.freshness
+        )
         self.add("description", "Text", "description", "what the table holds", value=values.description)
+        self._enable()
+
+    def _add_merge(self, values: TableValues) -> None:
+        self.add(
+            "sequence_by",
+            "Text",
+            "last version by",
+            "the column that grows from version to version, such as updated_at",
+            value=values.sequence_by,
+        )
+        self.add(
+            "delete_when",
+            "Text",
+            "deletes when",
+            "SQL: such a row deletes its key's row, status = 'gone'",
+            value=values.delete_when,
+        )
+        self.add(
+            "history",
+            "Checkbox",
+            "history: every version stays",
+            "off: the last version of a row takes the place of the one before",
+            value=values.history,
+        )
 
     def rows(self) -> list[Any]:
         """Return the controls; the button stands below the pattern."""
@@ -232,8 +263,22 @@ class TableForm(OpenForm):
 
     def draft(self) -> Draft:
         """Return the cell as the controls have it."""
-        names = ("name", "layer", "columns", "primary_key", "partition_by", "description")
-        return table_draft(TableValues(*(self.value(name) for name in names)), self.session.project)
+        return table_draft(self._values(), self.session.project)
+
+    def changed(self, change: object = None) -> None:
+        """Show the cell anew, and enable what only a table that merges is asked."""
+        with self.lock:
+            self._enable()
+            super().changed(change)
+
+    def _values(self) -> TableValues:
+        values = {name: control.value for name, control in self.controls.items() if name != "pattern"}
+        return TableValues(**values)
+
+    def _enable(self) -> None:
+        merges = self._values().merges
+        for name in ("sequence_by", "delete_when", "history"):
+            self.controls[name].disabled = not merges
 
     def looked(self) -> None:
         """Look at the files in a thread: the kernel stays free, and so does the form."""

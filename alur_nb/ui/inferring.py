@@ -65,6 +65,7 @@ def request_of(options: argparse.Namespace, names: Mapping[str, object]) -> Requ
         options.sequence_by,
         options.delete_when,
         options.scd_type,
+        options.freshness,
         dict(options.option),
         typed,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from alur_nb import cli
+from alur_nb import cli, cli_console
 from alur_nb.authoring import iceberg_fetch, setup
 from alur_nb.authoring.iceberg_fetch import announcement, fetch, install
 from alur_nb.authoring.maven import VARIABLE
@@ -192,11 +193,50 @@ def test_setup_announces_what_it_fetches_and_fetches_once(
 ) -> None:
     assert cli.main(["setup"]) == 0
     told = capsys.readouterr()
-    assert told.err == f"{announcement(JAR)}\n"
+    assert told.err == f"{announcement(JAR)}\n  10.0 KB of 10.0 KB\n"
     assert f"is there now: {jar_path(JAR)}" in told.out and "Java 17 from" in told.out
     assert cli.main(["setup", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["iceberg"]["was_there"] is True
     assert len(repository.asked) == 1
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_setup_tells_how_much_is_there(
+    repository: Repository, needed: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(iceberg_fetch, "_CHUNK", 1 << 10)
+    monkeypatch.setattr(cli_console, "STEP", 4 << 10)
+    assert cli.main(["setup"]) == 0
+    lines = capsys.readouterr().err.splitlines()[1:]
+    assert lines == [f"  {kilobytes}.0 KB of 10.0 KB" for kilobytes in (4, 8, 10)]
+
+
+def test_setup_in_a_terminal_tells_it_in_one_line(
+    repository: Repository, needed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(iceberg_fetch, "_CHUNK", 1 << 10)
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    repository.statuses, repository.cuts = [503], [5000]
+    assert cli.main(["setup"]) == 0
+    announced, line, nothing = terminal.getvalue().split("\n")
+    states = [state.strip() for state in line.split("\r")[1:]]
+    assert announced == announcement(JAR) and nothing == ""
+    assert (states[0], states[-1], len(states)) == ("1.0 KB of 10.0 KB", "10.0 KB of 10.0 KB", 11)
+
+
+def test_a_fetch_that_fails_leaves_the_line_before_it_says_so(
+    repository: Repository, needed: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stderr", terminal := Terminal())
+    repository.cuts = [5000, 0, 0]
+    assert cli.main(["setup"]) == 1
+    assert "\r  4.9 KB of 10.0 KB  \nerror: " in terminal.getvalue()
 
 
 def test_setup_without_a_network_fails_with_the_next_step(

@@ -35,10 +35,18 @@ def test_the_written_class_has_only_what_the_line_says(project: Project) -> None
     assert "sequence_by" not in text and "delete_when" not in text
 
 
+def test_the_line_says_how_old_the_table_may_become(project: Project) -> None:
+    text = unfold("alur_table", f"{LINE} --freshness '26 hours'", BODY, project)
+    assert '        freshness = "26 hours"\n' in text
+    declared(f"{LINE} --freshness '26 hours'", project)
+    assert project.table("silver.orders").freshness == "26 hours"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ("--sequence-by update_at", "the body declares no column `update_at` (did you mean `updated_at`?)"),
+        ("--freshness tomorrow", "`tomorrow` is not an age such as '26 hours'"),
         ("--scd-type 3", "`3` is not one of 1, 2"),
         ("--sequense-by updated_at", "did you mean `--sequence-by`?"),
     ],

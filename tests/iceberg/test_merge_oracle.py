@@ -16,6 +16,7 @@ from alur_nb.runtime.lake import data_prefix
 from alur_nb.runtime.lake_local import LocalLake
 from alur_nb.runtime.ledger import Batch, State
 from alur_nb.runtime.project import Project
+from alur_nb.runtime.tables import Table
 from alur_nb.runtime.write_modes import publication_of
 from tests.iceberg.oracle import History, Merged, Row
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 FIRST = date(2026, 1, 1)
+SHOWN = {"merge": ["k", "at", "v"], "history": ["k", "at", "v", "valid_from", "valid_to", "is_current"]}
 
 
 def random_batch(chance: random.Random) -> list[Row]:
@@ -35,10 +37,9 @@ def random_batch(chance: random.Random) -> list[Row]:
     return list(found.values())
 
 
-@pytest.mark.parametrize("kind", ["merge", "history"])
-def test_the_table_is_what_the_oracle_says(
-    iceberg: SparkSession, tmp_path: Path, project: Project, kind: str
-) -> None:
+def things(kind: str) -> Table:
+    """A table that merges by `k`, or keeps history."""
+
     class ThingsSilver(SilverTable):
         k = IntegerField()
         at = DateField()
@@ -50,11 +51,18 @@ def test_the_table_is_what_the_oracle_says(
             delete_when = "v = 'gone'"
             scd_type = 2 if kind == "history" else 1
 
-    table, lake, chance = ThingsSilver.__table__, LocalLake(tmp_path), random.Random(kind)
+    return ThingsSilver.__table__
+
+
+@pytest.mark.parametrize("kind", ["merge", "history"])
+def test_the_table_is_what_the_oracle_says(
+    iceberg: SparkSession, tmp_path: Path, project: Project, kind: str
+) -> None:
+    table, lake, chance = things(kind), LocalLake(tmp_path), random.Random(kind)
     lake.prepare(table)
     name = lake.iceberg_name(table.qualified_name)
     oracle: Any = History() if kind == "history" else Merged()
-    shown = ["k", "at", "v", *(["valid_from", "valid_to", "is_current"] if kind == "history" else [])]
+    shown = SHOWN[kind]
     for number in range(1, 8):
         rows = random_batch(chance)
         batch = _sealed(iceberg, lake, table, number, rows)
@@ -70,6 +78,47 @@ def test_the_table_is_what_the_oracle_says(
             assert protocol.publish(found, lambda batch=batch: batch)
             there = sorted((tuple(row) for row in iceberg.table(name).select(*shown).collect()), key=_order)
             assert there == sorted(oracle.result(), key=_order), f"batch {number}: {rows}"
+
+
+def on(day: int) -> date:
+    return FIRST + timedelta(days=day)
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        # The delete has left no trace: what says that it is older than the delete is a new row all the same.
+        ("merge", [(1, on(3), "older"), (2, on(8), "newer")]),
+        # The ended version is there: the older row is put before it, and brings nothing back.
+        (
+            "history",
+            [
+                (1, on(3), "older", on(3), on(5), False),
+                (1, on(5), "first", on(5), on(6), False),
+                (2, on(5), "first", on(5), on(6), False),
+                (2, on(8), "newer", on(8), None, True),
+            ],
+        ),
+    ],
+)
+def test_a_row_that_comes_after_the_delete_of_its_key(
+    iceberg: SparkSession, tmp_path: Path, project: Project, kind: str, expected: list[tuple[Any, ...]]
+) -> None:
+    table, lake = things(kind), LocalLake(tmp_path)
+    lake.prepare(table)
+    for number, rows in enumerate(
+        [
+            [Row(1, on(5), "first"), Row(2, on(5), "first")],
+            [Row(1, on(6), "gone"), Row(2, on(6), "gone")],
+            [Row(1, on(3), "older"), Row(2, on(8), "newer")],
+        ],
+        1,
+    ):
+        batch = _sealed(iceberg, lake, table, number, rows)
+        found = lake.iceberg(batch)
+        assert found is not None and protocol.publish(found, lambda batch=batch: batch)
+    there = iceberg.table(lake.iceberg_name(table.qualified_name)).select(*SHOWN[kind])
+    assert sorted((tuple(row) for row in there.collect()), key=_order) == expected
 
 
 def _order(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,13 +19,15 @@ from alur_nb.runtime.iceberg_catalog import identifier, open_catalog
 from alur_nb.runtime.iceberg_maintain import Maintained, statements
 from alur_nb.runtime.iceberg_maintain import maintain as maintain_table
 from alur_nb.runtime.iceberg_tables import ensure, load
+from alur_nb.runtime.ledger import Batch, State
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.tables import BronzeTable, Table, table_of
 from alur_nb.runtime.types import LongField
 from alur_nb.runtime.workspace import Workspace
+from alur_nb.runtime.write_modes import Publication
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import Row, SparkSession
 
 NAME = identifier("bronze", "orders")
 FILES = 5
@@ -61,18 +65,22 @@ def test_other_tables_and_environments_are_refused(workspace: Workspace, project
     assert str(maintain(project, workspace=workspace)).startswith("No Iceberg table holds anything yet")
 
 
+def small_files(iceberg: SparkSession, workspace: Workspace) -> None:
+    """Fill a table by as many commits as a compaction takes, of one row each."""
+    open_catalog(iceberg, workspace.settings.warehouse)
+    ensure(iceberg, declared(), NAME)
+    for number in range(FILES):
+        rows = iceberg.createDataFrame([(number, f"{number:08d}-0001")], "id long, batch_id string")
+        own = ["cast(null as timestamp) _ingested_at", "cast(null as string) _source_system"]
+        rows.selectExpr("id", "batch_id", *own, "cast(null as string) _source_file").writeTo(NAME).append()
+
+
 @pytest.mark.slow
 def test_a_table_is_looked_after_and_its_rows_stay(
     iceberg: SparkSession, workspace: Workspace, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(iceberg_maintain, "KEPT_SNAPSHOTS", 3)
-    open_catalog(iceberg, workspace.settings.warehouse)
-    table = declared()
-    ensure(iceberg, table, NAME)
-    for number in range(FILES):
-        rows = iceberg.createDataFrame([(number, f"{number:08d}-0001")], "id long, batch_id string")
-        own = ["cast(null as timestamp) _ingested_at", "cast(null as string) _source_system"]
-        rows.selectExpr("id", "batch_id", *own, "cast(null as string) _source_file").writeTo(NAME).append()
+    small_files(iceberg, workspace)
     data = workspace.settings.warehouse / "bronze" / "orders" / "data"
     for name, days in (("old.parquet", 4), ("young.parquet", 2)):
         (data / name).write_bytes(b"left by a writer")
@@ -104,6 +112,41 @@ def test_a_table_that_is_being_written_is_left_for_later(
     assert "bronze.orders is being written by another run" in str(report) and "left for the next time" in str(
         report
     )
+
+
+@pytest.mark.slow
+def test_a_commit_that_races_a_compaction_waits_for_it(
+    iceberg: SparkSession, workspace: Workspace, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small_files(iceberg, workspace)
+    batch = Batch(
+        "bronze.orders", "00000003-0001", State.ROLLED_BACK, 3, "p", "r", publication=Publication("iceberg")
+    )
+    late = workspace.lake.iceberg(batch)  # of an owner that has lost its lease, and cleans
+    assert late is not None
+    order: list[str] = []
+
+    def clean() -> None:
+        late.delete(batch.id)
+        order.append("cleaned")
+
+    zombie, call = threading.Thread(target=clean), iceberg_maintain._call
+
+    def observed(spark: SparkSession, statement: str) -> Row:
+        if not zombie.ident:
+            zombie.start()
+        lock = workspace.settings.warehouse.parent / "locks" / "bronze.orders"
+        with lock.open("w") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        done = call(spark, statement)
+        order.append("maintained")
+        return done
+
+    monkeypatch.setattr(iceberg_maintain, "_call", observed)
+    (done,) = maintain(project, "orders", workspace=workspace).done
+    zombie.join(60)
+    assert order == ["maintained", "maintained", "cleaned"] and done.files_rewritten == FILES
+    assert sorted(row.id for row in iceberg.table(NAME).collect()) == [0, 1, 2, 4]
 
 
 @pytest.mark.slow

@@ -6,7 +6,9 @@ from pyspark.sql import SparkSession
 from alur_nb import (
     BronzeTable,
     DoubleField,
+    GoldTable,
     IntegerField,
+    SilverTable,
     StringField,
     add_bronze_metadata,
     files,
@@ -156,6 +158,43 @@ def test_files_and_load_to_bronze_do_not_mix(
     land("orders/1.csv", "id,amount\n1,2\n")
     (run,) = run_pipelines(workspace, project).runs
     assert "both are the stage" in str(run.error_text)
+
+
+def test_a_helper_cannot_load_into_a_table_that_is_overwritten(spark: SparkSession, project: Project) -> None:
+    class TotalsGold(GoldTable):
+        id = IntegerField()
+
+    with pytest.raises(DeclarationError, match=r"each run overwrites gold\.totals") as caught:
+        load_to_bronze(spark, "orders/*.csv", target=TotalsGold)
+    assert "into a BronzeTable" in str(caught.value.fix)
+
+
+def test_reprocessing_a_table_that_merges_takes_all_of_it_or_nothing(
+    workspace: Workspace, iceberg: SparkSession, land: Land, project: Project
+) -> None:
+    class OrdersSilver(SilverTable):
+        id = IntegerField()
+
+        class Meta:
+            primary_key = ["id"]
+
+    force = [False]
+
+    @pipeline(target=OrdersSilver)
+    def merge_orders():  # type: ignore[no-untyped-def]
+        return load_to_bronze(iceberg, "orders/*.csv", target=OrdersSilver, force_reprocess=force[0])
+
+    gone = land("orders/1.csv", "id\n1\n")
+    assert run_pipelines(workspace, project).runs[0].state == "loaded"
+    gone.unlink()
+    land("orders/2.csv", "id\n2\n")
+    assert run_pipelines(workspace, project).runs[0].state == "loaded"
+    force[0] = (
+        True  # a merge that supersedes replaces all rows: also those of the file that is not listed any more
+    )
+    (run,) = run_pipelines(workspace, project).runs
+    assert "no longer there, or no longer read: " in str(run.error_text) and "1.csv" in str(run.error_text)
+    assert sorted(row["id"] for row in read(OrdersSilver).collect()) == [1, 2]
 
 
 def test_loading_into_another_table_is_refused(

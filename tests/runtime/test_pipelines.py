@@ -291,6 +291,11 @@ MISTAKES = [
         "load_to_bronze",
     ),
     (
+        "@pipeline(target=Revenue)\ndef late(): return load_to_bronze()",
+        "each run overwrites gold.revenue: the rows of earlier files would be lost",
+        "Load the files into a BronzeTable",
+    ),
+    (
         "@pipeline(sources={'o': files('x', on_changed='replace')}, target=Orders)\ndef late(o): ...",
         "a Parquet table cannot take rows out again",
         'class Meta: format = "iceberg"',

@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from alur_nb.authoring import iceberg_fetch, local_spark
+from alur_nb.authoring.setup import needed_jar
+from alur_nb.authoring.sizes import size_text
 from alur_nb.runtime import iceberg_jar
 from alur_nb.runtime.project import Project
+from alur_nb.ui.work import Task
 from tests.ui.conftest import Notebook
 
 GOLD = "import alur_nb\nclass Orders(alur_nb.GoldTable):\n    n = alur_nb.LongField()"
@@ -47,3 +50,23 @@ def test_a_jar_that_is_there_is_not_spoken_of(notebook: Notebook, monkeypatch: p
     monkeypatch.setattr("alur_nb.ui.bringing_iceberg.look", lambda jar: found)
     notebook.ok(SILVER, "first")
     assert "Iceberg" not in "\n".join(notebook.shown())
+
+
+def test_a_fetch_tells_how_much_is_there_in_steps(
+    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetch(jar: iceberg_jar.Jar, on_progress: iceberg_fetch.Progress) -> Path:
+        for there in range(1 << 20, jar.size, 1 << 18):
+            on_progress(there)
+        on_progress(jar.size)
+        return Path("a.jar")
+
+    monkeypatch.setattr(iceberg_fetch, "fetch", fetch)
+    told: list[str] = []
+    tell = Task.tell
+    monkeypatch.setattr(Task, "tell", lambda task, *said: (told.append(said[1]), tell(task, *said))[1])
+    notebook.ok(SILVER, "first")
+    size = size_text(needed_jar().size)
+    assert list(dict.fromkeys(told))[:2] == [f"5.0 MB of {size}", f"10.0 MB of {size}"]
+    assert len(set(told)) == 9 and told[-1] == f"{size} of {size}"
+    assert "fetching of Iceberg: done" in "\n".join(notebook.shown())

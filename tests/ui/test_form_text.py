@@ -44,6 +44,24 @@ def test_a_table_is_a_cell_of_columns(project: Project) -> None:
     assert not draft.problem
 
 
+def test_only_a_table_that_merges_says_how(project: Project) -> None:
+    values = replace(
+        TABLE,
+        primary_key="order_id",
+        sequence_by="created_at",
+        delete_when="amount = 0",
+        history=True,
+        freshness="26 hours",
+    )
+    line, _, _ = table_draft(values, project).cell.partition("\n")
+    assert line == "%%alur_table orders --layer bronze --primary-key order_id --freshness '26 hours'"
+    draft = table_draft(replace(values, layer="silver"), project)
+    assert "--sequence-by created_at --delete-when 'amount = 0' --scd-type 2 --freshness" in draft.cell
+    assert not draft.problem
+    wrong = table_draft(replace(values, layer="silver", sequence_by="creatd_at", freshness="soon"), project)
+    assert "`soon` is not an age such as '26 hours'" in wrong.problem
+
+
 def test_a_class_says_the_rest_itself(project: Project) -> None:
     source = "import alur_nb\n\nclass OrdersBronze(alur_nb.BronzeTable):\n    id = alur_nb.IntegerField()\n"
     draft = table_draft(replace(TABLE, columns=source, primary_key="id"), project)

@@ -82,7 +82,9 @@ def test_a_change_after_keeping_is_kept_no_more(notebook: Notebook, opened: list
 
 def test_the_line_fills_the_form(notebook: Notebook, opened: list[OpenForm]) -> None:
     notebook.ok(
-        "%alur_table orders --new --layer silver --primary-key id --from 'x/*.csv' --description D", "t"
+        "%alur_table orders --new --layer silver --primary-key id --from 'x/*.csv' --description D "
+        "--sequence-by at --scd-type 2 --freshness '2 days'",
+        "t",
     )
     notebook.ok("%alur_pipeline load --new --from 'x/*.csv' --target T --expect 'a > 0' --no-strict", "p")
     table, pipeline = opened
@@ -93,12 +95,30 @@ def test_the_line_fills_the_form(notebook: Notebook, opened: list[OpenForm]) -> 
         "pattern": "x/*.csv",
         "columns": "",
         "primary_key": "id",
+        "sequence_by": "at",
+        "delete_when": "",
+        "history": True,
         "partition_by": "",
+        "freshness": "2 days",
         "description": "D",
     }
     assert pipeline.value("sources") == "x/*.csv"
     assert pipeline.value("expectations") == "a > 0"
     assert not pipeline.value("strict")
+
+
+def test_what_only_a_merge_is_asked_is_enabled_for_one(notebook: Notebook, opened: list[OpenForm]) -> None:
+    notebook.ok("%alur_table orders --new", "form")
+    controls = opened[0].controls
+    merge = [controls[name] for name in ("sequence_by", "delete_when", "history")]
+    assert all(control.disabled for control in merge)
+    controls["columns"].value = "id int not null, at timestamp"
+    controls["layer"].value, controls["primary_key"].value = "silver", "id"
+    assert not any(control.disabled for control in merge)
+    controls["sequence_by"].value, controls["history"].value = "at", True
+    assert "--primary-key id --sequence-by at --scd-type 2" in stands(notebook)
+    controls["layer"].value = "gold"
+    assert all(control.disabled for control in merge) and "--scd-type" not in stands(notebook)
 
 
 def test_looking_fills_in_the_columns_and_shows_the_evidence(

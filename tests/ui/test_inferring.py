@@ -74,7 +74,7 @@ def test_files_that_say_something_else_now_are_shown_as_a_difference(shop: Noteb
 
 def test_a_declared_table_is_compared_and_keeps_what_a_sample_cannot_know(shop: Notebook) -> None:
     shop.ok(
-        "%%alur_table orders --primary-key id --description 'Sold'\n"
+        "%%alur_table orders --primary-key id --freshness '26 hours' --description 'Sold'\n"
         "amount double comment 'in euros', gone int, id int not null",
         "declared",
     )
@@ -87,7 +87,7 @@ def test_a_declared_table_is_compared_and_keeps_what_a_sample_cannot_know(shop: 
         "-gone   int",
         "+amount decimal(10,2) comment 'in euros'",
     ]
-    assert "--primary-key id --description Sold" in found.cell
+    assert "--primary-key id --freshness '26 hours' --description Sold" in found.cell
     assert found.cell.index("amount") < found.cell.index("id     int")
 
 
