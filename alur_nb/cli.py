@@ -47,9 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _init(options: argparse.Namespace) -> int:
     from alur_nb.authoring.layout import lay_out
 
-    written = lay_out(Path.cwd(), options.name)
-    tell("\n".join(f"  {path.as_posix()}" for path in written))
-    tell(f"\nNext: cd {options.name} && jupyter lab notebooks/{options.name}.ipynb   (or: alur run --all)")
+    laid = lay_out(options.folder)
+    tell(str(laid))
+    here = "" if laid.root == Path.cwd() else f"cd {options.folder} && "
+    if laid.notebook is not None:
+        tell(f"\nNext: {here}jupyter lab {laid.notebook.as_posix()}   (or: alur run --all; python -m pytest)")
     return OK
 
 
@@ -281,22 +283,18 @@ def _rejects(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from alur_nb.authoring import operate
+    from alur_nb.authoring.bundle_check import check_text
 
     given = dict(options.parameter)
     if options.check:
-        differing = operate.export_differences(options.notebook, options.env, options.out, parameters=given)
-        show(options, {"ok": not differing, "differing": differing}, _differences(differing))
+        found = operate.export_differences(options.notebook, options.env, options.out, parameters=given)
+        differing = found.changed_files
+        changes = [change.to_dict() for change in found.changes]
+        show(options, {"ok": not differing, "differing": differing, "changes": changes}, check_text(found))
         return FAILED if differing else OK
     bundle = operate.export(options.notebook, options.env, options.out, parameters=given)
     show(options, bundle.to_dict(), str(bundle))
     return OK
-
-
-def _differences(differing: Sequence[str]) -> str:
-    if not differing:
-        return "The bundle on disk is what the notebook gives."
-    lines = "\n".join(f"  {name}" for name in differing)
-    return f"The bundle on disk differs from what the notebook gives:\n{lines}\nNext: alur export"
 
 
 def _clean(options: argparse.Namespace) -> int:

@@ -22,8 +22,15 @@ def build() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="alur", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"alur-nb {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    init = _command(commands, "init", "lay out a new project in a folder of its own", reads=False)
-    init.add_argument("name", metavar="NAME")
+    init = _command(commands, "init", "lay out a project, with a test and a CI workflow", reads=False)
+    init.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        default=Path(),
+        help="its folder, and name (this one)",
+    )
     setup = _command(commands, "setup", "fetch what silver, gold and Iceberg tables need, once (47 MB)")
     setup.add_argument("--jar", type=Path, metavar="FILE", help="take it from this file, without a network")
     _command(commands, "check", "check names, contracts, the DAG and crons", aliases=["validate"])

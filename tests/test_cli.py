@@ -37,7 +37,7 @@ def test_the_version_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [[], ["frobnicate"], ["run"], ["run", "x", "--all"], ["run", "--al"], ["init"]]
+    "argv", [[], ["frobnicate"], ["run"], ["run", "x", "--all"], ["run", "--al"], ["init", "a", "b"]]
 )
 def test_wrong_usage_exits_with_2(shop: Path, argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     try:
@@ -48,29 +48,52 @@ def test_wrong_usage_exits_with_2(shop: Path, argv: list[str], capsys: pytest.Ca
     assert "usage" in capsys.readouterr().err
 
 
-def test_init_lays_out_a_project_once(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    laid = {path.relative_to(shop).as_posix() for path in shop.rglob("*") if path.is_file()}
-    assert laid == {".gitignore", "alur.toml", "data/orders/2024-01.csv", "notebooks/shop.ipynb"}
-    assert 'name = "shop"' in (shop / "alur.toml").read_text()
-    assert "$name" not in (shop / "notebooks/shop.ipynb").read_text()
-
-
-@pytest.mark.parametrize(
-    ("name", "message"), [("shop", "is there already"), ("a b", "cannot name a project")]
-)
-def test_init_refuses(
-    shop: Path, monkeypatch: pytest.MonkeyPatch, name: str, message: str, capsys: pytest.CaptureFixture[str]
+def test_init_says_what_is_next_and_changes_nothing_later(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    assert 'name = "shop"' in (shop / "alur.toml").read_text()
+    before = {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()}
+    assert main(["init"]) == 0
+    assert {path: path.read_bytes() for path in shop.rglob("*") if path.is_file()} == before
+    assert "alur.toml   (kept as it was)" in capsys.readouterr().out
     monkeypatch.chdir(shop.parent)
-    assert main(["init", name]) == 1
-    assert message in capsys.readouterr().err
+    assert main(["init", "other"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "Next: cd other && jupyter lab notebooks/other.ipynb   (or: alur run --all; python -m pytest)" in said
+    )
+
+
+def test_init_refuses_a_folder_that_cannot_name_a_project(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["init", "2024"]) == 1
+    assert "cannot name a project" in capsys.readouterr().err
+
+
+def test_check_tells_a_ci_the_place_and_the_next_step(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    again = "%alur_pipeline again --from 'x/*.csv' --target OrdersBronze"
+    book = nbformat.read(shop / "notebooks/shop.ipynb", 4)
+    book.cells.append(nbformat.v4.new_code_cell(again))
+    (shop / "notebooks/shop.ipynb").write_text(nbformat.writes(book))
+    capsys.readouterr()
+    assert main(["check"]) == 1
+    assert capsys.readouterr().out == (
+        "1 table, 2 pipelines: not ok\n"
+        "error: again and ingest_orders both write bronze.orders.\n"
+        "  where: notebooks/shop.ipynb, cell 8, notebooks/shop.ipynb, cell 4\n"
+        "  next:  Give one of them a table of its own, or make them one pipeline with several sources.\n"
+    )
+    assert main(["check", "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["place"] == "notebooks/shop.ipynb, cell 8, notebooks/shop.ipynb, cell 4"
 
 
 def test_check_and_list_start_no_spark(shop: Path) -> None:
     code = (
         "import sys; from alur_nb.cli import main; "
         "assert main(['check']) == 0 and main(['list']) == 0; "
-        "assert 'pyspark' not in sys.modules, 'pyspark was imported'"
+        "slow = {'pyspark', 'nbformat', 'papermill'} & set(sys.modules); assert not slow, slow"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -171,9 +194,9 @@ def test_parameters_go_with_an_export_and_with_its_check(
         given.append(("export", parameters))
         return Bundle(environment="dev")
 
-    def differences(notebook: object, env: object, out: object, *, parameters: object) -> tuple[str, ...]:
+    def differences(notebook: object, env: object, out: object, *, parameters: object) -> Bundle:
         given.append(("check", parameters))
-        return ()
+        return Bundle(environment="dev")
 
     monkeypatch.setattr(operate, "export", export)
     monkeypatch.setattr(operate, "export_differences", differences)

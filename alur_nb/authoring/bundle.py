@@ -11,7 +11,7 @@ from typing import Any
 
 from alur_nb.authoring import registry
 from alur_nb.authoring.bundle_changes import FileChange, changes_between
-from alur_nb.authoring.bundle_folder import building, differing_files, swap_in
+from alur_nb.authoring.bundle_folder import building, swap_in
 from alur_nb.authoring.cell_labels import cell_labels
 from alur_nb.authoring.declarations import declaration_cells
 from alur_nb.authoring.execute import execute, star_resolver
@@ -45,7 +45,7 @@ class Bundle:
     warnings: tuple[str, ...] = ()
     changed_files: tuple[str, ...] = ()
     changes: tuple[FileChange, ...] = ()
-    """How each changed file differs; a check that writes nothing leaves them out."""
+    """How each changed file differs."""
     root: Path = field(default_factory=Path)
     """The project's folder."""
 
@@ -129,7 +129,8 @@ def check_bundle(
     """Export beside the bundle on disk and throw it away; `changed_files` is empty where the two are equal."""
     order = _ordered(notebook, env, out, parameters or {})
     with _built(order, Following()) as (folder, bundle):
-        return replace(bundle, changed_files=differing_files(folder, order.out))
+        changes = changes_between(folder, order.out)
+        return replace(bundle, changed_files=tuple(change.name for change in changes), changes=changes)
 
 
 @contextmanager

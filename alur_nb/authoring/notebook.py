@@ -7,6 +7,7 @@ take are given back as empty ones: a statement keeps the line number that the no
 from __future__ import annotations
 
 import ast
+import json
 import re
 import warnings
 from collections.abc import Callable, Iterable
@@ -103,39 +104,49 @@ class SplitCell:
 
 def read_notebook(path: Path | str) -> Notebook:
     """Read a saved notebook; NotebookError where the file is missing or is no Python notebook."""
+    path = Path(path)
     try:
-        import nbformat
-    except ImportError as error:
-        raise MissingExtraError("Reading notebooks needs nbformat.", fix=_EXTRA) from error
-    path, reads = Path(path), cast("Callable[..., Any]", nbformat.reads)
-    try:
-        with warnings.catch_warnings():
-            # Notebooks from before cell ids are fine: the number names a cell too.
-            warnings.simplefilter("ignore")
-            content = reads(path.read_text(encoding="utf-8"), as_version=4)
+        content = _content(path.read_text(encoding="utf-8"))
+        language = content["metadata"].get("kernelspec", {}).get("language", "python")
+        cells = _cells(content["cells"])
     except OSError as error:
         reason = error.strerror or "it cannot be opened"
         raise _unreadable(path, reason, "Save the notebook, or give its path.") from error
-    except (
-        ValueError,
-        AttributeError,
-        KeyError,
-        nbformat.reader.NotJSONError,
-        nbformat.ValidationError,
-    ) as error:
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         reason = "it is not a Jupyter notebook"
         raise _unreadable(path, reason, "Open the file in Jupyter and save it again.") from error
-    language = content.metadata.get("kernelspec", {}).get("language", "python")
     if language != "python":
         raise _unreadable(path, f"its language is {language}", "Use a notebook with a Python kernel.")
-    shown = [cell for cell in content.cells if cell.cell_type in ("code", "markdown")]
-    return Notebook(
-        path,
-        tuple(
-            Cell(number, cell.source, cell.get("id"), tuple(cell.metadata.get("tags", ())), cell.cell_type)
-            for number, cell in enumerate(shown, start=1)
-        ),
-    )
+    return Notebook(path, cells)
+
+
+def _content(text: str) -> Any:
+    """Return the notebook in format 4; nbformat takes over a second to import, so it is asked for older ones only."""
+    content = json.loads(text)
+    if content["nbformat"] == 4:
+        return content
+    try:
+        import nbformat
+    except ImportError as error:
+        raise MissingExtraError("Reading a notebook of an old format needs nbformat.", fix=_EXTRA) from error
+    try:
+        return cast("Callable[..., Any]", nbformat.reads)(text, as_version=4)
+    except nbformat.ValidationError as error:
+        raise ValueError(str(error)) from error
+
+
+def _cells(saved: Iterable[Any]) -> tuple[Cell, ...]:
+    """Return the cells that a reader counts. An id came with format 4.5, and names its first cell only, as in nbformat."""
+    shown = [cell for cell in saved if cell["cell_type"] in ("code", "markdown")]
+    ids, found = set[str](), []
+    for number, cell in enumerate(shown, start=1):
+        given = cell.get("id")
+        cell_id = given if given and given not in ids else None
+        ids.add(given)
+        tags = tuple(cell["metadata"].get("tags", ()))
+        # A source is a text or a list of lines (nbformat.readthedocs.io).
+        found.append(Cell(number, "".join(cell["source"]), cell_id, tags, cell["cell_type"]))
+    return tuple(found)
 
 
 def _unreadable(path: Path, reason: str, fix: str) -> NotebookError:

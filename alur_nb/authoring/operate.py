@@ -52,7 +52,13 @@ class CheckReport:
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON can hold."""
         problems = [
-            {"severity": p.severity, "subject": p.subject, "message": p.message, "fix": p.fix}
+            {
+                "severity": p.severity,
+                "subject": p.subject,
+                "message": p.message,
+                "place": p.place,
+                "fix": p.fix,
+            }
             for p in self.problems
         ]
         return {
@@ -63,12 +69,7 @@ class CheckReport:
         }
 
     def __str__(self) -> str:
-        lines = [self.head]
-        for problem in self.problems:
-            lines.append(f"{problem.severity}: {problem.message}")
-            if problem.fix:
-                lines.append(f"  next: {problem.fix}")
-        return "\n".join(lines)
+        return "\n".join([self.head, *map(str, self.problems)])
 
     def __repr__(self) -> str:
         return str(self)
@@ -246,13 +247,12 @@ def export_differences(
     out: str | Path | None = None,
     *,
     parameters: Mapping[str, Any] | None = None,
-) -> tuple[str, ...]:
-    """Return the files in which the bundle on disk differs from what the saved notebook gives; for CI."""
+) -> Bundle:
+    """Return the bundle that the saved notebook gives, its changes against the one on disk; for CI, nothing is written."""
     from alur_nb.authoring import bundle
 
     path = find_notebook(load_settings(), notebook)
-    found = bundle.check_bundle(path, env=env, out=Path(out) if out else None, parameters=parameters)
-    return found.changed_files
+    return bundle.check_bundle(path, env=env, out=Path(out) if out else None, parameters=parameters)
 
 
 def find_notebook(

@@ -27,7 +27,8 @@ class Problem:
     subject: str
 
     def __str__(self) -> str:
-        return f"{self.severity}: {self.message}\n  where: {self.place}\n  next:  {self.fix}"
+        next_step = f"\n  next:  {self.fix}" if self.fix else ""
+        return f"{self.severity}: {self.message}\n  where: {self.place}{next_step}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,22 @@ def test_an_old_notebook_without_cell_ids_is_read(tmp_path: Path) -> None:
     assert [cell.source for cell in read_notebook(path).cells] == ["a = 1"]
 
 
+def test_a_notebook_of_format_3_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "older.ipynb"
+    cell = {"cell_type": "code", "language": "python", "input": "a = 1", "outputs": [], "metadata": {}}
+    sheets = [{"cells": [cell], "metadata": {}}]
+    path.write_text(json.dumps({"worksheets": sheets, "nbformat": 3, "nbformat_minor": 0, "metadata": {}}))
+    assert [cell.source for cell in read_notebook(path).cells] == ["a = 1"]
+
+
+def test_of_two_cells_with_one_id_the_first_keeps_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "a = 1", "b = 2")
+    content = json.loads(path.read_text())
+    content["cells"][1]["id"] = first = content["cells"][0]["id"]
+    path.write_text(json.dumps(content))
+    assert [cell.cell_id for cell in read_notebook(path).cells] == [first, None]
+
+
 def test_statements_keep_the_line_that_the_notebook_shows() -> None:
     source = "\n\n%load_ext alur_nb\n%alur_run orders \\\n    --env dev\nx = 1\n!ls\ny = 2"
     assert statements(source) == [(6, "x = 1"), (8, "y = 2")]
