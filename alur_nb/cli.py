@@ -108,9 +108,8 @@ def _run(options: argparse.Namespace) -> int:
         return USAGE
     project = _declared(dict(options.parameter))
     with use_project(project):
-        report = operate.run(
+        report = operate.run_here(
             all if options.all else options.name,
-            options.env,
             upstream=options.upstream,
             downstream=options.downstream,
             since=options.since,
@@ -130,7 +129,7 @@ def _retry(options: argparse.Namespace) -> int:
 
     project, tell = _declared(), None if options.json else _tell_event
     with use_project(project):
-        report = operate.run(options.name, retry=True, project=project, on_event=tell)
+        report = operate.run_here(options.name, retry=True, project=project, on_event=tell)
     return _reported(options, report)
 
 

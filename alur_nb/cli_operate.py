@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from alur_nb.authoring.aws import Cloud
     from alur_nb.authoring.job_runs import Watch
 
-_LOCAL_ONLY = ("upstream", "full", "since", "until", "files", "max_files", "drop_missing")
-
 
 def is_deployed(options: argparse.Namespace) -> bool:
     """Whether a command is meant for an environment on AWS."""
@@ -24,11 +22,11 @@ def is_deployed(options: argparse.Namespace) -> bool:
 
 def run(options: argparse.Namespace) -> int:
     """Start a deployed pipeline and follow it, or stop it; the exit code is the run's."""
-    from alur_nb.authoring import job_runs, workflows
+    from alur_nb.authoring.deployed_runs import local_only, run_deployed, still_runs
 
     if options.name is None:
         return usage("alur run NAME --env ENV     (one pipeline; with what comes after it: --downstream)")
-    given = [f"--{name.replace('_', '-')}" for name in _LOCAL_ONLY if getattr(options, name)]
+    given = [f"--{name.replace('_', '-')}" for name in local_only(vars(options))]
     if given:
         raise NotYetSupportedError(
             f"{', '.join(given)} works on the embedded lake, not on a deployed environment.",
@@ -38,17 +36,17 @@ def run(options: argparse.Namespace) -> int:
     if options.stop:
         return _stop(options, cloud)
     parameters = _parameters(dict(options.parameter))
-    follows = not options.no_follow
     try:
-        if options.downstream:
-            job_runs.refuse_parameters(parameters)
-            report = workflows.run_workflow(cloud, options.name, is_followed=follows, watch=_watch(options))
-        else:
-            report = job_runs.run_job(
-                cloud, options.name, parameters, is_followed=follows, watch=_watch(options)
-            )
+        report = run_deployed(
+            cloud,
+            options.name,
+            parameters,
+            downstream=options.downstream,
+            is_followed=not options.no_follow,
+            watch=_watch(options),
+        )
     except KeyboardInterrupt:
-        _runs_on(options)
+        tell(still_runs(options.name, options.env, downstream=options.downstream), stream="stderr")
         return FAILED
     show(options, report.to_dict(), str(report))
     return OK if report.ok else FAILED
@@ -64,16 +62,6 @@ def _stop(options: argparse.Namespace, cloud: Cloud) -> int:
     lines = [f"stopping {run_id}" for run_id in stopped] or [f"No run of {options.name} is under way."]
     show(options, {"stopping": list(stopped)}, "\n".join(lines))
     return OK
-
-
-def _runs_on(options: argparse.Namespace) -> None:
-    more = " --downstream" if options.downstream else ""
-    tell(
-        f"You stopped watching; {options.name} runs on in {options.env}.\n"
-        f"  watch: alur logs {options.name} --env {options.env} --follow\n"
-        f"  stop:  alur run {options.name} --env {options.env}{more} --stop",
-        stream="stderr",
-    )
 
 
 def _watch(options: argparse.Namespace) -> Watch:

@@ -159,7 +159,8 @@ def _built(order: _Order, following: Following) -> Iterator[tuple[Path, Bundle]]
             parameters=order.parameters,
             python_modules={name: part.pip for name, part in slices.items()},
         )
-        write_terraform(folder / "terraform", manifest, order.environment)
+        with _told_at_its_cell(order.label, slices):
+            write_terraform(folder / "terraform", manifest, order.environment)
         write_manifest(folder, manifest)
         notices = [notice for part in slices.values() for notice in part.notices]
         yield folder, _described(order, manifest, [*order.warnings, *notices, *trace.warnings])
@@ -266,6 +267,20 @@ def _refuse_errors(trace: Trace, folder: Path, jobs: Sequence[JobSource]) -> Non
             lines = (folder / place.file).read_text(encoding="utf-8").split("\n")
             error.place = job.place_of(lines[place.line - 1])
         raise error
+
+
+@contextmanager
+def _told_at_its_cell(label: str, slices: Mapping[str, Slice]) -> Iterator[None]:
+    """Tell an error about a script at the cell that declares its pipeline: where nothing is written is no script."""
+    try:
+        yield
+    except ExportError as error:
+        part = next(
+            (one for one in slices.values() if error.place == Place(file=f"jobs/{one.pipeline}.py")), None
+        )
+        if part is not None:
+            error.place = Place(notebook=label, cell=part.cells[-1])
+        raise
 
 
 def _described(order: _Order, manifest: Manifest, warnings: Sequence[str]) -> Bundle:

@@ -21,6 +21,7 @@ from alur_nb.authoring.following import Following
 from alur_nb.authoring.needs import StarResolver
 from alur_nb.authoring.notebook import Cell, Notebook, Unfold, split_cells
 from alur_nb.authoring.parameters import typed_parameters
+from alur_nb.authoring.registry import following_line
 from alur_nb.authoring.statements import statements_of
 from alur_nb.runtime.errors import ExportError, MissingExtraError, Place
 
@@ -71,7 +72,8 @@ def execute(
     kept = _kept_path(notebook, root)
     with tempfile.TemporaryDirectory(prefix="alur-export-") as scratch:
         output = Path(scratch, "executed.ipynb")
-        kernel = _Kernel(Path(scratch), following or Following(), labels or {})
+        first = following_line(Path(scratch, "cells.json"), cells)
+        kernel = _Kernel(Path(scratch), following or Following(), labels or {}, first)
         try:
             _run(_temporary(notebook, cells), output, notebook.path.parent, kernel, given, timeout)
         except PapermillExecutionError as error:
@@ -148,8 +150,9 @@ def _run(
 class _Kernel:
     """The clean kernel of one execution: how it starts, what is told of its cells, and how it is stopped."""
 
-    def __init__(self, scratch: Path, following: Following, labels: Mapping[int, str]) -> None:
+    def __init__(self, scratch: Path, following: Following, labels: Mapping[int, str], first: str) -> None:
         self.following = following
+        self._first = first
         self._scratch = scratch
         self._labels = labels
         self._managers: list[Any] = []
@@ -162,7 +165,8 @@ class _Kernel:
         spec = KernelSpec()
         # Errors alone: the kernel would warn on our stderr that its port on this machine is not encrypted.
         quiet = "--IPKernelApp.log_level=ERROR"
-        spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", quiet]
+        first = f"--IPKernelApp.exec_lines={self._first}"
+        spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", quiet, first]
         spec.env = {**MODE, "IPYTHONDIR": str(self._scratch / "ipython")}
         spec.language = "python"
         managers = self._managers

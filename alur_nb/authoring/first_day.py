@@ -79,7 +79,7 @@ def work(root: Path) -> None:
     project, place = declared(), open_workspace(root)
     for name in project.order():
         str(operate.preview(name, project=project, workspace=place))
-    operate.run(project=project, workspace=place)
+    operate.run_here(project=project, workspace=place)
     query("SELECT customer, count(*) AS orders FROM orders GROUP BY customer", project, place)
     _merge(place)
 

@@ -156,15 +156,6 @@ def given_parameters(notebook: Path, given: Mapping[str, str]) -> dict[str, Any]
     return typed_parameters(read_notebook(notebook), given)
 
 
-def refuse_parameters(parameters: Mapping[str, Any]) -> None:
-    """Raise DeployError where parameters are given to a workflow: it has no way to hand them on to its jobs."""
-    if parameters:
-        raise DeployError(
-            "A workflow's jobs take their parameters from the deployment, so -p has no effect there.",
-            fix="Leave -p or --downstream out, or deploy the value: [env.NAME.parameters] in alur.toml.",
-        )
-
-
 def run_job(
     cloud: Cloud,
     pipeline: str,

@@ -9,11 +9,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack, overload
 
 from alur_nb.authoring.fingerprint import fingerprint
 from alur_nb.authoring.which_notebook import kernel_notebook, project_notebooks
-from alur_nb.runtime.errors import NotYetSupportedError, SettingsError, plural, suggest
+from alur_nb.runtime.errors import SettingsError, plural, suggest
 from alur_nb.runtime.project import Problem, Project, current_project
 from alur_nb.runtime.report import RunReport
 from alur_nb.runtime.selection import Selection, day
@@ -23,6 +23,7 @@ from alur_nb.runtime.workspace import Workspace, open_workspace
 if TYPE_CHECKING:
     from alur_nb.authoring.bundle import Bundle
     from alur_nb.authoring.following import Following
+    from alur_nb.authoring.job_runs import DeployedRun
     from alur_nb.authoring.preview import Preview
     from alur_nb.runtime.calling import Event
 
@@ -75,6 +76,35 @@ class CheckReport:
         return str(self)
 
 
+class Inputs(TypedDict, total=False):
+    """The options of a run that say which inputs it loads."""
+
+    since: str | date | None
+    until: str | date | None
+    files: str | Sequence[str]
+    max_files: int | None
+    full: bool
+    drop_missing: bool
+    retry: bool
+
+
+class RunOptions(Inputs, total=False):
+    """The options of `run`; its signature has their defaults."""
+
+    upstream: bool
+    downstream: bool
+    follow: bool
+    project: Project | None
+    workspace: Workspace | None
+    run_id: str | None
+    cancelled: threading.Event | None
+    on_event: Callable[[Event], None] | None
+
+
+@overload
+def run(name: Names = ..., env: Literal["local"] = ..., **options: Unpack[RunOptions]) -> RunReport: ...
+@overload
+def run(name: Names, env: str, **options: Unpack[RunOptions]) -> RunReport | DeployedRun: ...
 def run(
     name: Names = builtins.all,
     env: str = LOCAL,
@@ -88,37 +118,70 @@ def run(
     full: bool = False,
     drop_missing: bool = False,
     retry: bool = False,
+    follow: bool = True,
     project: Project | None = None,
     workspace: Workspace | None = None,
     run_id: str | None = None,
     cancelled: threading.Event | None = None,
     on_event: Callable[[Event], None] | None = None,
-) -> RunReport:
+) -> RunReport | DeployedRun:
     """Run one pipeline, several, or `all`, each loading only what its table has not taken in yet.
 
     `since` and `until` are days, both included, `files` globs over files' paths, `max_files` takes the oldest; what
     is left out stays pending. `full` loads everything in place of what is there, `retry` also the skipped files.
 
+    With the `env` of a deployment it starts the job of one pipeline, with `downstream` its workflow, and follows it
+    to its end; an interrupt, or `follow=False`, leaves it running.
+
     A failed pipeline is in the report, and skips what depends on it; raises DeclarationError for an unknown name
-    or a cycle, SettingsError for an unknown environment or for options that contradict each other.
+    or a cycle, SettingsError for an unknown environment or for options that contradict each other, DeployError for
+    a job that cannot be started.
     """
-    selection = Selection(
-        full=full,
-        drop_missing=drop_missing,
-        retry=retry,
-        since=_day(since),
-        until=_day(until),
-        files=(files,) if isinstance(files, str) else tuple(files),
-        max_files=max_files,
+    chosen: Inputs = {
+        "since": since,
+        "until": until,
+        "files": files,
+        "max_files": max_files,
+        "full": full,
+        "drop_missing": drop_missing,
+        "retry": retry,
+    }
+    if env != LOCAL and not load_settings().environment(env).is_local:
+        from alur_nb.authoring.deployed_runs import run_function, watch_by_events
+
+        watch = watch_by_events(on_event, cancelled)
+        given = {"upstream": upstream, **chosen}
+        return run_function(name, env, given, downstream=downstream, is_followed=follow, watch=watch)
+    return run_here(
+        name,
+        upstream=upstream,
+        downstream=downstream,
+        project=project,
+        workspace=workspace,
+        run_id=run_id,
+        cancelled=cancelled,
+        on_event=on_event,
+        **chosen,
     )
+
+
+def run_here(
+    name: Names = builtins.all,
+    *,
+    upstream: bool = False,
+    downstream: bool = False,
+    project: Project | None = None,
+    workspace: Workspace | None = None,
+    run_id: str | None = None,
+    cancelled: threading.Event | None = None,
+    on_event: Callable[[Event], None] | None = None,
+    **chosen: Unpack[Inputs],
+) -> RunReport:
+    """Run on the embedded lake; `chosen` says what is loaded, as the options of `run` do."""
     from alur_nb.runtime.runner import run_pipelines
 
+    selection = _selection(**chosen)
     known = project or current_project()
-    if env != LOCAL and not load_settings().environment(env).is_local:
-        raise NotYetSupportedError(
-            f"run() runs on the embedded lake; it does not start the jobs of environment `{env}`.",
-            fix=f"In a notebook: %alur_run NAME --env {env}. In a terminal: alur run NAME --env {env}",
-        )
     place = workspace or open_workspace()
     names = selected(known, name, upstream=upstream, downstream=downstream)
     declared = known.pipelines
@@ -133,6 +196,27 @@ def run(
         selection=selection,
     )
     return replace(report, fingerprints=fingerprints)
+
+
+def _selection(
+    *,
+    since: str | date | None = None,
+    until: str | date | None = None,
+    files: str | Sequence[str] = (),
+    max_files: int | None = None,
+    full: bool = False,
+    drop_missing: bool = False,
+    retry: bool = False,
+) -> Selection:
+    return Selection(
+        full=full,
+        drop_missing=drop_missing,
+        retry=retry,
+        since=_day(since),
+        until=_day(until),
+        files=(files,) if isinstance(files, str) else tuple(files),
+        max_files=max_files,
+    )
 
 
 def replay(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import pickle
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from alur_nb.authoring.notebook import Cell
 from alur_nb.runtime.problems import Problem
@@ -27,6 +30,42 @@ class Registry:
         for table in self.tables:
             project.declare_table(table, Origin(table.qualified_name))
         return project
+
+
+@dataclass
+class _Cells:
+    """Lets what each cell declares belong to it, as it does in the notebook: two that claim one name are a problem."""
+
+    numbers: Mapping[str, int]
+    """A cell's text -> its number in the saved notebook."""
+    _open: list[contextlib.ExitStack] = field(default_factory=list)
+
+    def begin(self, info: Any) -> None:
+        """Open the cell's block; IPython calls this before each cell, also one that a cell runs."""
+        block = contextlib.ExitStack()
+        number = self.numbers.get(info.raw_cell)
+        if number is not None and not self._open:
+            block.enter_context(current_project().declaring(Origin(f"cell {number}")))
+        self._open.append(block)
+
+    def end(self, result: Any) -> None:
+        """Close the cell's block; one that failed ends the export."""
+        # The line that starts this has ended without a beginning.
+        if self._open:
+            self._open.pop().close()
+
+
+def following_line(path: Path, cells: Iterable[Cell]) -> str:
+    """Return a line to run before all cells, so that their declarations are told apart; it binds no name there."""
+    path.write_text(json.dumps({cell.source: cell.number for cell in cells}), encoding="utf-8")
+    return f"__import__({__name__!r}, fromlist=['follow']).follow(get_ipython(), {str(path)!r})"
+
+
+def follow(shell: Any, path: str) -> None:
+    """Follow the shell's cells from now on; called inside the clean kernel."""
+    cells = _Cells(json.loads(Path(path).read_text(encoding="utf-8")))
+    shell.events.register("pre_run_cell", cells.begin)
+    shell.events.register("post_run_cell", cells.end)
 
 
 def saving_cell(path: Path, after: int) -> Cell:

@@ -37,7 +37,7 @@ def run_apart(
     on_event: Callable[[Event], None],
     works_for: str = "",
 ) -> RunReport:
-    """Run pipelines (`all`, or names) in a clean process, with these parameters; `options` are those of `operate.run`.
+    """Run pipelines (`all`, or names) in a clean process, with these parameters; `options` are those of `operate.run_here`.
 
     Raises what loading the project or the run raises there, RunCancelledError, and NotebookError where the process
     ends without a word.
@@ -160,7 +160,7 @@ def _run(request: Mapping[str, Any], tell: Callable[[Event], None], cancelled: t
     owners.work_for(request["works_for"])
     project = load_project(load_settings(), request["parameters"])
     with use_project(project):
-        report = operate.run(
+        report = operate.run_here(
             request["name"], project=project, on_event=tell, cancelled=cancelled, **request["options"]
         )
     # What the declarations were made of is not what the kernel's were made of: nothing there is stale for it.

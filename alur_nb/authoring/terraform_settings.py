@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from alur_nb.runtime.errors import SettingsError, suggest
+from alur_nb.runtime.errors import SettingsError, cut, suggest
 from alur_nb.runtime.settings import SETTINGS_FILE, Environment
 
 # Glue developer guide, "Worker types" (Spark jobs; G.025X is for streaming, Z.2X for Ray).
@@ -66,7 +66,7 @@ def _check_tags(where: str, tags: Mapping[str, object]) -> None:
         fits = isinstance(value, str) and len(value) <= 256 and _TAG.fullmatch(value)
         if not fits or not 1 <= len(name) <= 128 or not _TAG.fullmatch(name) or name.startswith("aws:"):
             raise SettingsError(
-                f"[{where}.tags] {name} = {value!r} is no tag that AWS takes.",
+                f"[{where}.tags] {cut(repr(name), 60)} = {cut(repr(value), 60)} is no tag that AWS takes.",
                 fix="Use letters, digits, blanks and _ . : / = + - @; at most 128 for the name, 256 for the value.",
             )
 

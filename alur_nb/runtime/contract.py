@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from alur_nb.runtime.errors import DeclarationError, suggest
+from alur_nb.runtime.errors import DeclarationError, cut, suggest
 from alur_nb.runtime.freshness import allowed_age
 from alur_nb.runtime.types import Field, FrozenMap, LongField, StringField
 
@@ -30,6 +30,8 @@ HISTORY = ("valid_from", "valid_to", "is_current")
 REJECTS_SUFFIX = "__rejects"
 FORMATS = ("parquet", "iceberg")
 MAX_NAME = 120
+# Of a name that an error shows.
+_SHOWN = 60
 
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _PLAIN_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -219,8 +221,8 @@ def _check_name(table: Table) -> None:
     name, suggestion = table.name, normalized(table.name).strip("_")[:MAX_NAME] or "orders"
     if not _TABLE_NAME.fullmatch(name) or len(name) > MAX_NAME:
         raise DeclarationError(
-            f"{table.class_name}: {name!r} is not a table's name: lower-case letters, digits and _, "
-            f"a letter first, at most {MAX_NAME}.",
+            f"{cut(table.class_name, _SHOWN)}: {cut(repr(name), _SHOWN)} is not a table's name: lower-case letters, "
+            f"digits and _, a letter first, at most {MAX_NAME}.",
             fix=f'class Meta: name = "{suggestion}"',
         )
     if name.endswith(REJECTS_SUFFIX):

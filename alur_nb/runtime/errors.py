@@ -145,6 +145,11 @@ def suggest(word: str, known: Iterable[str]) -> str:
     return f" (did you mean `{nearest[0]}`?)" if nearest else ""
 
 
+def cut(text: str, width: int = 200) -> str:
+    """Return the text, or its beginning and how long it was."""
+    return text if len(text) <= width else f"{text[:width]}... ({len(text):,} characters)"
+
+
 def plural(count: int, noun: str) -> str:
     """Return `1 file`, `2 files`, `2 batches`."""
     ending = "" if count == 1 else "es" if noun.endswith(("ch", "s")) else "s"

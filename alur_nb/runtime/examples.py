@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
+from alur_nb.runtime.errors import cut
+
 MAX_EXAMPLES = 20
 """Failing rows kept for each check."""
 _WIDTH = 200
@@ -40,11 +42,6 @@ def plain(value: object) -> Any:
 def _in_utc(moment: datetime) -> datetime:
     """Return a moment with its zone: Spark hands one out by this process's clock, without saying so."""
     return moment.astimezone(UTC)
-
-
-def cut(text: str, width: int = _WIDTH) -> str:
-    """Return the text, or its beginning and how long it was."""
-    return text if len(text) <= width else f"{text[:width]}... ({len(text):,} characters)"
 
 
 def plain_rows(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

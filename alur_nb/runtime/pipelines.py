@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.runtime.checks import Check, CheckFunction, Expectation, Severity, expectation
-from alur_nb.runtime.errors import DeclarationError
+from alur_nb.runtime.errors import DeclarationError, cut
 from alur_nb.runtime.flow import Pipeline, PipelineFunction, check_pipeline
 from alur_nb.runtime.schedules import Schedule
 from alur_nb.runtime.sources import FileSource, NewSource, Source, TableSource, files, new, source_of
@@ -261,7 +261,7 @@ def _name(name: object, function: PipelineFunction) -> str:
         re.sub(r"[^a-z0-9_]+", "_", snake_case(str(given))).strip("_0123456789")[:MAX_NAME] or "late_orders"
     )
     raise DeclarationError(
-        f"{given!r} is not a pipeline's name: lower-case letters, digits and _, a letter first, "
+        f"{cut(repr(given), 60)} is not a pipeline's name: lower-case letters, digits and _, a letter first, "
         f"at most {MAX_NAME}.",
         fix=f'@pipeline(..., name="{better}")',
     )

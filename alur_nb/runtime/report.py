@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from alur_nb.runtime.errors import AlurError, plural
-from alur_nb.runtime.examples import cut, plain_rows
+from alur_nb.runtime.errors import AlurError, cut, plural
+from alur_nb.runtime.examples import plain_rows
 from alur_nb.runtime.quality import CheckResult
 
 RunState = Literal["loaded", "nothing new", "failed", "skipped", "cancelled"]

@@ -128,7 +128,9 @@ def load_settings(start: Path | None = None) -> Settings:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(
-            f"{SETTINGS_FILE} is not valid TOML: {error}.", place=Place(file=str(path))
+            f"{SETTINGS_FILE} is not valid TOML: {error}.",
+            place=Place(file=str(path)),
+            fix='Mend that line: texts stand in quotes, as in name = "shop", sections in brackets, as in [env.dev].',
         ) from error
     _refuse_unknown(document, ("project", "defaults", "env", "profiles"), "", path)
     project = document.get("project", {})
@@ -221,6 +223,10 @@ def _environments(
     return MappingProxyType(environments)
 
 
+# How a value of each kind is written in TOML.
+_EXAMPLES = {str: '"a text"', int: "3", bool: "true", dict: "{ name = 1 }"}
+
+
 def _check_environment(name: str, values: Mapping[str, Any], path: Path) -> None:
     wanted = {f.name: f.type for f in dataclasses.fields(Environment)}
     for key, value in values.items():
@@ -233,7 +239,9 @@ def _check_environment(name: str, values: Mapping[str, Any], path: Path) -> None
             kinds = (dict,)
         if not isinstance(value, kinds) or (kinds == (int,) and isinstance(value, bool)):
             raise SettingsError(
-                f"[env.{name}] {key} = {value!r} must be a {kinds[0].__name__}.", place=Place(file=str(path))
+                f"[env.{name}] {key} = {value!r} must be a {kinds[0].__name__}.",
+                place=Place(file=str(path)),
+                fix=f"Write it as in {key} = {_EXAMPLES[kinds[0]]}.",
             )
     place = values.get("openlineage")
     if place is not None and not _OPENLINEAGE.match(place):
@@ -259,7 +267,8 @@ def _check_environment(name: str, values: Mapping[str, Any], path: Path) -> None
 def _refuse_unknown(table: object, known: Iterable[str], name: str, path: Path) -> None:
     section = f"[{name}]" if name else "the file"
     if not isinstance(table, Mapping):
-        raise SettingsError(f"{section} must be a table of keys.", place=Place(file=str(path)))
+        fix = f"Write [{name or 'project'}] on a line of its own, and its keys below."
+        raise SettingsError(f"{section} must be a table of keys.", place=Place(file=str(path)), fix=fix)
     known = list(known)
     for key in table:
         if key not in known:
@@ -272,17 +281,22 @@ def _refuse_unknown(table: object, known: Iterable[str], name: str, path: Path) 
 
 def _text(value: object, key: str, path: Path) -> str:
     if not isinstance(value, str):
-        raise SettingsError(f"{key} = {value!r} must be text.", place=Place(file=str(path)))
+        fix = f'Put it in quotes: "{value}".'
+        raise SettingsError(f"{key} = {value!r} must be text.", place=Place(file=str(path)), fix=fix)
     return value
 
 
 def _flag(value: object, key: str, path: Path) -> bool:
     if not isinstance(value, bool):
-        raise SettingsError(f"{key} = {value!r} must be true or false.", place=Place(file=str(path)))
+        fix = "Write true or false, without quotes."
+        raise SettingsError(f"{key} = {value!r} must be true or false.", place=Place(file=str(path)), fix=fix)
     return value
 
 
 def _texts(value: object, key: str, path: Path) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        raise SettingsError(f"{key} = {value!r} must be a list of texts.", place=Place(file=str(path)))
+        fix = 'Write a list, as in ["a", "b"].'
+        raise SettingsError(
+            f"{key} = {value!r} must be a list of texts.", place=Place(file=str(path)), fix=fix
+        )
     return tuple(value)

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from alur_nb.authoring.status import Status
 
 _LINES_SHOWN = 200
-_LOCAL_ONLY = ("all", "upstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files")
 _NOW = "now"
 
 
@@ -117,7 +116,9 @@ def _is_sure(environment: str, ask: Callable[[str], str] = input) -> bool:
 
 def run_deployed(session: Session, options: argparse.Namespace) -> DeployedRun:
     """Start the job of one pipeline and follow it; an interrupt leaves it running."""
-    given = [f"--{name.replace('_', '-')}" for name in _LOCAL_ONLY if getattr(options, name)]
+    from alur_nb.authoring.deployed_runs import local_only
+
+    given = [f"--{name.replace('_', '-')}" for name in local_only(vars(options))]
     if given:
         raise NotYetSupportedError(
             f"%alur_run: {', '.join(given)} works on the embedded lake, not on a deployed environment.",
@@ -159,18 +160,19 @@ def _stopped(cloud: Cloud, name: str, *, is_workflow: bool) -> DeployedRun:
 def _followed(
     session: Session, options: argparse.Namespace, cloud: Cloud, task: Task[DeployedRun]
 ) -> DeployedRun:
-    from alur_nb.authoring import job_runs, workflows
+    from alur_nb.authoring.deployed_runs import run_deployed
+    from alur_nb.authoring.job_runs import Watch
     from alur_nb.runtime.calling import Event
 
     (name,) = options.names
-    watch = job_runs.Watch(task.tell, task.cancelled.wait)
-    follows = not options.no_follow
-    parameters = _parameters(session, dict(options.parameter or ()))
-    if options.downstream:
-        job_runs.refuse_parameters(parameters)
-        report = workflows.run_workflow(cloud, name, is_followed=follows, watch=watch)
-    else:
-        report = job_runs.run_job(cloud, name, parameters, is_followed=follows, watch=watch)
+    report = run_deployed(
+        cloud,
+        name,
+        _parameters(session, dict(options.parameter or ())),
+        downstream=options.downstream,
+        is_followed=not options.no_follow,
+        watch=Watch(task.tell, task.cancelled.wait),
+    )
     if not report.ok and not task.cancelled.is_set():
         task.follow(Event(name, "ended", "failed"))
     return report

@@ -81,9 +81,9 @@ def in_job_group(task: Task[Any]) -> None:
 
 
 _RUN_OPTIONS = (
-    "env", "upstream", "downstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files"
+    "upstream", "downstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files"
 )  # fmt: skip
-"""What `operate.run` takes from the line as it is."""
+"""What `operate.run_here` takes from the line as it is."""
 
 
 def run(session: Session, line: str, body: str | None) -> RunReport | DeployedRun:
@@ -114,7 +114,7 @@ def run(session: Session, line: str, body: str | None) -> RunReport | DeployedRu
 
         def work(task: Task[RunReport]) -> RunReport:
             wait_for_cancelled(task)
-            return operate.run(
+            return operate.run_here(
                 wanted,
                 **chosen,
                 project=session.project,

@@ -208,7 +208,9 @@ class Session:
         self._depth = 1
         self.cell = running
         if running.origin is not None:
-            self._declaring.enter_context(self.project.declaring(running.origin))
+            # An export follows its cells itself, by their numbers in the saved notebook.
+            if not is_export_mode():
+                self._declaring.enter_context(self.project.declaring(running.origin))
             self.cell_ids.add(running.origin.cell_id or "")
 
     def _inputs(self) -> list[str]:

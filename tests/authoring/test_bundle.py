@@ -212,6 +212,20 @@ REFUSED: dict[str, tuple[list[str], type[AlurError], str]] = {
     "no pipeline": ([ORDERS], ExportError, "declares no pipeline"),
     "a failing cell": ([ORDERS, INGEST.replace('"order_id"', '"ordr_id"')], ExportError, "Cell 5"),
     "a name bound twice": (["limit = 11", ORDERS, INGEST], ExportError, "limit"),
+    "two pipelines on one job": (
+        [ORDERS, INGEST, BIG.replace("target=", 'name="ingest_orders", target=')],
+        ExportError,
+        "The pipeline ingest_orders is declared in cell 5 and in cell 6",
+    ),
+    "two tables of one name": (
+        [
+            ORDERS,
+            INGEST,
+            BIG.partition("@")[0].replace("    order", "    class Meta: name = 'orders'\n    order"),
+        ],
+        ExportError,
+        "The table bronze.orders is declared in cell 4 and in cell 6",
+    ),
 }
 
 
@@ -224,6 +238,26 @@ def test_what_cannot_be_exported_is_refused_with_the_next_step(tmp_path: Path, c
         export(path)
     assert caught.value.fix
     assert caught.value.place
+    assert not (tmp_path / "bundle").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "pattern", "message"),
+    [
+        (SETTINGS, "/data/orders/*.csv", "a path of this machine"),
+        (SETTINGS.replace('landing = "s3://acme-landing-dev/in"\n', ""), "orders/*.csv", "has no landing"),
+    ],
+    ids=["an absolute path", "no landing"],
+)
+def test_a_source_that_no_job_can_read_is_told_at_its_cell(
+    tmp_path: Path, settings: str, pattern: str, message: str
+) -> None:
+    cells = ["limit = 10", IMPORTS, ORDERS, INGEST.replace("orders/*.csv", pattern)]
+    with pytest.raises(ExportError, match=message) as caught:
+        export(save(tmp_path, cells, settings))
+    assert str(caught.value.place) == "shop.ipynb, cell 5"
+    assert caught.value.fix
     assert not (tmp_path / "bundle").exists()
 
 

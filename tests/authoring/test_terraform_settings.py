@@ -31,7 +31,7 @@ def changed(**values: Any) -> Environment:
         ({"max_retries": 11}, "max_retries = 11", "from 0 to 10"),
         ({"log_retention_days": 29}, "log_retention_days = 29", "log_retention_days = 30"),
         ({"alarm_email": "ann"}, "alarm_email = 'ann'", "ann@example.org"),
-        ({"tags": {"Team": 'the "a" team'}}, "[env.dev.tags] Team", "letters, digits"),
+        ({"tags": {"Team": 'the "a" team'}}, "[env.dev.tags] 'Team'", "letters, digits"),
         ({"tags": {"Team": "🎉"}}, "no tag that AWS takes", "letters, digits"),
         ({"tags": {"Team": 3}}, "no tag that AWS takes", "letters"),
         ({"tags": {"Project": "x"}}, "Project = 'x'", "leave it out"),

@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 
+import alur_nb
 from alur_nb.cli import main
 from alur_nb.runtime.aws import client
+from alur_nb.runtime.errors import DeployError
 from tests.integration.aws import ACCOUNT, REGION, job_runs_by_hand, use_aws
 
 pytestmark = pytest.mark.slow
@@ -98,6 +100,15 @@ def test_run_follows_the_job_to_its_end(shop: Path, capsys: pytest.CaptureFixtur
     assert (found["ok"], found["runs"][0]["state"]) == (True, "SUCCEEDED")
 
 
+def test_the_function_runs_the_same_job(shop: Path) -> None:
+    report = alur_nb.run("ingest_orders", env="dev")
+    assert (report.ok, [one.state for one in report.runs]) == (True, ["SUCCEEDED"])
+    (run,) = client("glue").get_job_runs(JobName="shop-dev-ingest_orders")["JobRuns"]
+    assert run["Id"] == report.runs[0].id
+    with pytest.raises(DeployError, match="did you mean `ingest_orders`"):
+        alur_nb.run("ingest_order", env="dev")
+
+
 def test_run_without_following_then_logs_of_many_pages(
     shop: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -163,6 +174,7 @@ def test_ctrl_c_leaves_the_job_running_and_says_so(shop: Path, glue_server: str)
         (["run", "ingest_order", "--env", "dev"], 1, "did you mean `ingest_orders`"),
         (["run", "ingest_orders", "--env", "staging"], 1, "There is no environment `staging`"),
         (["run", "ingest_orders", "--env", "dev", "--downstream"], 1, "no workflow that starts with"),
+        (["run", "ingest_orders", "--env", "dev", "--all"], 1, "--all works on the embedded lake"),
         (["logs", "ingest_orders", "--env", "local"], 1, "is this machine"),
         (["status"], 1, "No environment is named"),
         (["cost", "--env", "dev", "--days", "0"], 2, "N is at least 1"),

@@ -70,12 +70,14 @@ def test_the_local_landing_is_relative_to_the_project(tmp_path: Path) -> None:
         ('[project]\nclass_archive = "no"\n', "project.class_archive = 'no' must be true or false"),
         ('[project]\nnotebooks = "a.ipynb"\n', "must be a list of texts"),
         ("env = 3\n", "must be a table"),
+        ("[env.dev]\ntags = 3\n", "tags = 3 must be a dict"),
     ],
 )
 def test_a_mistake_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings(write(tmp_path, text))
     assert message in str(caught.value)
+    assert caught.value.fix
 
 
 @pytest.mark.parametrize(
