@@ -28,7 +28,7 @@ PROCESSES ?= 2
 
 help:
 	@echo 'make demo    lay the landing zone of 336,776 flights in demo/ and run the quickstart on it'
-	@echo 'make stories run the other notebooks: penguins on hand-made sheets, weather with a late correction'
+	@echo 'make stories run the other notebooks: penguins on hand-made sheets, weather with a late correction, three_layers'
 	@echo 'make lab     open JupyterLab on the copies of the notebooks in demo/'
 	@echo 'make test    all tests, the fast ones first (test-fast, test-slow, test-browser; test-one T=tests/test_x.py)'
 	@echo 'make test-long  what takes minutes and is no part of make test: the other notebooks twice and by their jobs'
@@ -49,7 +49,7 @@ demo: venv
 	@IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(BIN)/python notebooks/demo.py
 
 # Each in a folder of its own below demo/, for each is a project with a lake.
-STORIES := penguins weather
+STORIES := penguins weather three_layers
 stories: venv
 	@for story in $(STORIES); do \
 		IPYTHONDIR='$(CURDIR)/$(VENV)/ipython' $(BIN)/python notebooks/demo.py $$story || exit 1; \

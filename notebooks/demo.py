@@ -17,14 +17,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, Literal
 
 import landing_zone
 import penguins_landing
+import three_layers_landing
 import weather_landing
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = "quickstart.ipynb"
+TAG = "iceberg"
 CELL_TIMEOUT_SECONDS = 900
 REASON_WIDTH = 80
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -55,6 +57,8 @@ class Story:
     settings: str
     lay: Callable[[Path], list[Path]]
     """Writes the landing files below the project's folder and returns those that were written."""
+    iceberg: Literal["", "cells", "all"] = ""
+    """What of it needs Iceberg: nothing, the cells that are tagged so, or all of it."""
 
     @property
     def notebook(self) -> str:
@@ -77,6 +81,7 @@ QUICKSTART = Story(
     f"{landing_zone.TOTAL_FLIGHTS:,} flights",
     SETTINGS,
     lambda folder: landing_zone.lay(folder / "data"),
+    iceberg="cells",
 )
 STORIES = {
     story.name: story
@@ -94,6 +99,13 @@ STORIES = {
             TEMPLATE.format(name="weather"),
             weather_landing.lay,
         ),
+        Story(
+            "three_layers",
+            f"{three_layers_landing.FLIGHTS:,} flights in a snowstorm",
+            TEMPLATE.format(name="storm"),
+            three_layers_landing.lay,
+            iceberg="all",
+        ),
     )
 }
 
@@ -106,7 +118,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     lay_project(folder, story)
     if options.no_run:
         return 0
-    failure = execute(folder, story)
+    missing = bring_iceberg() if story.iceberg else ""
+    if missing and story.iceberg == "all":
+        print(f"Iceberg       {missing} The story needs it.")
+        return 1
+    if missing:
+        print(f"Iceberg       {missing} The silver and gold tables are left out.")
+    failure = execute(folder, story, without=TAG if missing else None)
     if failure is not None:
         print(f"\n{failure}\n\nThe notebook stopped there; {folder / story.page} shows how far it came.")
         return 1
@@ -156,10 +174,23 @@ def offer(folder: Path, files: dict[str, bytes]) -> list[str]:
     return kept
 
 
-def execute(folder: Path, story: Story = QUICKSTART) -> str | None:
+def bring_iceberg() -> str:
+    """Fetch what silver and gold tables need, where it is not there; return why that failed, and what mends it."""
+    from alur_nb.authoring.setup import setup
+    from alur_nb.runtime.errors import SettingsError
+
+    try:
+        setup(tell=lambda text: print(f"Iceberg       {text}"))
+    except SettingsError as error:
+        command = f"{_shown(Path(sys.executable).with_name('alur'))} setup"
+        return f"{error.message} With a network, or a mirror in ALUR_MAVEN_URL: {command}, then this again."
+    return ""
+
+
+def execute(folder: Path, story: Story = QUICKSTART, *, without: str | None = None) -> str | None:
     """Run the notebook from top to bottom in a new kernel and write it as HTML; return a failing cell's words.
 
-    The notebook file itself stays as it is.
+    The notebook file itself stays as it is. `without` is the tag of the cells that are left out.
     """
     import nbformat
     from nbclient import NotebookClient
@@ -169,6 +200,7 @@ def execute(folder: Path, story: Story = QUICKSTART) -> str | None:
 
     print(f"Java          {java_home()}")
     notebook = nbformat.read(folder / story.notebook, as_version=4)
+    notebook.cells = [cell for cell in notebook.cells if without not in cell.metadata.get("tags", ())]
     client = NotebookClient(
         notebook,
         kernel_name="python3",
@@ -210,6 +242,7 @@ def _write_html(notebook: Any, target: Path) -> None:
 
 def summary(folder: Path, story: Story = QUICKSTART) -> list[str]:
     """Return what lies in the lake now, from its ledger, and where to look next."""
+    from alur_nb.authoring.held import rows_held
     from alur_nb.runtime.ledger import live
     from alur_nb.runtime.workspace import open_workspace
 
@@ -218,8 +251,8 @@ def summary(folder: Path, story: Story = QUICKSTART) -> list[str]:
     reasons: dict[str, int] = {}
     for table in _tables(workspace.lake_root):
         batches = live(workspace.ledger.batches(table))
-        counts = [_total(batches, name) for name in ("rows", "rejected", "files")]
-        lines.append(f"{table:<28}{counts[0]:>10,}{counts[1]:>10,}{counts[2]:>7,}")
+        rejected, files = (_total(batches, name) for name in ("rejected", "files"))
+        lines.append(f"{table:<28}{rows_held(workspace, batches) or 0:>10,}{rejected:>10,}{files:>7,}")
         for batch in batches:
             for reason, rows in batch.reject_reasons.items():
                 reasons[reason] = reasons.get(reason, 0) + rows

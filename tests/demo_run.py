@@ -59,10 +59,14 @@ def the_demo(session: Path) -> DemoRun:
     return DemoRun(folder, done.stdout, ledger_items(folder), batch_rows(folder), lake_files(folder))
 
 
-def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `notebooks/demo.py` in a new process, as the Makefile's target does."""
-    command = [sys.executable, "notebooks/demo.py", *arguments, "--folder", str(folder)]
-    environment = outside_environment(IPYTHONDIR=str(folder.parent / "ipython"), JUPYTER_PREFER_ENV_PATH="1")
+def run_demo(
+    folder: Path, *arguments: str, code: str | None = None, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `notebooks/demo.py` in a new process, as the Makefile's target does; or `code` in its place."""
+    script = ["notebooks/demo.py"] if code is None else ["-c", code]
+    command = [sys.executable, *script, *arguments, "--folder", str(folder)]
+    ours = {"IPYTHONDIR": str(folder.parent / "ipython"), "JUPYTER_PREFER_ENV_PATH": "1"}
+    environment = outside_environment(**ours, **variables)
     return subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=900, check=False
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import venv
+from collections.abc import Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,16 @@ from tests.test_wheel import SHIPPED_WITH, closure, top_level
 
 # Another clock than the notebook's: a job may run anywhere.
 JOBS_TIME_ZONE = "Asia/Kolkata"
+
+_TOGETHER = """
+import runpy, sys
+from alur_nb.runtime.project import Project, use_project
+folder, *scripts = sys.argv[1:]
+for script in scripts:
+    sys.argv = [script, "--project", folder]
+    with use_project(Project()):
+        runpy.run_path(script, run_name="__main__")
+"""
 
 
 def make_clean_python(folder: Path) -> Path:
@@ -64,38 +75,24 @@ def run_script(python: Path, bundle: Path, script: str, project: Path, elsewhere
     return done.stderr
 
 
-# One Spark for all of them, and for each a project of its own, as each has in a process of its own.
-ALL_IN_ONE = """
-import runpy, sys
-from alur_nb.runtime.project import Project, use_project
-folder, *scripts = sys.argv[1:]
-for script in scripts:
-    sys.argv = [script, "--project", folder]
-    with use_project(Project()):
-        runpy.run_path(script, run_name="__main__")
-"""
-
-
-def run_scripts(
-    python: Path, bundle: Path, scripts: list[str], project: Path, elsewhere: Path
-) -> list[dict[str, Any]]:
-    """Run written jobs one after the other in one process to their good end; return what each logged as finished."""
+def run_scripts_together(
+    python: Path, bundle: Path, scripts: Sequence[str], project: Path, elsewhere: Path
+) -> str:
+    """Run written jobs to their good end in one process and one Spark, each in a registry of its own; return the log."""
     paths = [str(bundle / script) for script in scripts]
-    arguments = ("-c", ALL_IN_ONE, str(project), *paths)
+    arguments = ("-c", _TOGETHER, str(project), *paths)
     done = run_clean(python, bundle, *arguments, cwd=elsewhere, time_zone=JOBS_TIME_ZONE)
     assert done.returncode == 0, f"{scripts}\n{done.stdout[-1000:]}\n{done.stderr[-3000:]}"
-    found = told_at_the_end(done.stderr)
-    assert len(found) == len(scripts)
-    return found
+    return done.stderr
 
 
 def finished(log: str) -> dict[str, Any]:
-    """Return what a job logged as finished, once."""
-    (found,) = told_at_the_end(log)
+    """Return what a job logged as finished, once; its own lines are JSON."""
+    (found,) = all_finished(log)
     return found
 
 
-def told_at_the_end(log: str) -> list[dict[str, Any]]:
-    """Return the lines that jobs logged as finished; their own lines are JSON."""
+def all_finished(log: str) -> list[dict[str, Any]]:
+    """Return what each job of a log told as its end, in the order of their runs."""
     told = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     return [line for line in told if line["what"] == "finished"]

@@ -29,11 +29,26 @@ def published_tables(project: Path) -> list[str]:
 def published_rows(project: Path, table: str) -> pa.Table:
     """Return a table's rows with their `batch_id`, without `_ingested_at`, in one order: equal where the multisets are."""
     folder = project / ".alur" / "warehouse" / table.replace(".", "/")
+    if (folder / "metadata").is_dir():
+        return _without_time_of_run(_iceberg_rows(folder))
     by_batch = ds.partitioning(pa.schema([("batch_id", pa.string())]), flavor="hive")
     found = ds.dataset(folder, format="parquet", partitioning=by_batch)
     # A later batch may have columns that the first does not have.
     schemas = [found.schema, *(fragment.physical_schema for fragment in found.get_fragments())]
     rows = found.replace_schema(pa.unify_schemas(schemas)).to_table()
+    return _without_time_of_run(rows)
+
+
+def _iceberg_rows(folder: Path) -> pa.Table:
+    """Read the current snapshot by pyiceberg, from the newest metadata file."""
+    from pyiceberg.table import StaticTable
+
+    versions = (folder / "metadata").glob("v*.metadata.json")
+    newest = max(versions, key=lambda path: int(path.name[1:].partition(".")[0]))
+    return StaticTable.from_metadata(str(newest)).scan().to_arrow()
+
+
+def _without_time_of_run(rows: pa.Table) -> pa.Table:
     return in_order(rows.select([name for name in rows.column_names if name != "_ingested_at"]))
 
 

@@ -22,7 +22,7 @@ import pytest
 
 from alur_nb.runtime.ledger import State
 from tests.demo_run import ROOT, DemoRun, run_demo
-from tests.job_run import in_dag_order, make_clean_python, run_scripts
+from tests.job_run import all_finished, in_dag_order, make_clean_python, run_scripts_together
 from tests.lake_state import (
     batch_rows,
     difference,
@@ -130,6 +130,8 @@ class StoryTests:
             ]
             assert all(one["parsed"] == one["accepted"] + one["rejected"] for one in loaded)
             assert len({one["key"] for one in loaded}) == len(loaded)
+            if batches and batches[-1]["publication"]["mode"] in ("merge", "history"):
+                continue  # a row takes the place of another: the story's own tests count them
             rows = published_rows(ran.folder, table).num_rows
             assert rows == sum(batch["counts"]["rows"] for batch in batches)
             if loaded:
@@ -185,7 +187,7 @@ def run_all(python: Path, bundle: Path, folder: Path, elsewhere: Path) -> list[d
 
     In one process: that each runs in one of its own is tested with the quickstart's.
     """
-    return run_scripts(python, bundle, in_dag_order(bundle), folder, elsewhere)
+    return all_finished(run_scripts_together(python, bundle, in_dag_order(bundle), folder, elsewhere))
 
 
 def rejected_rows(ran: DemoRun, table: str) -> int:

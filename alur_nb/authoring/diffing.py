@@ -9,6 +9,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.authoring.batch_names import table_named
+from alur_nb.authoring.query import cell_text
 from alur_nb.runtime.context import get_spark_session
 from alur_nb.runtime.errors import plural
 from alur_nb.runtime.lake import quoted
@@ -277,4 +278,9 @@ def _example(example: Mapping[str, Any]) -> str:
         return f"{change}: {values['row']}"
     told = [values.pop(name) for name in ("column", "before", "after")] if change == _CHANGED else []
     key = ", ".join(f"{name}={value}" for name, value in values.items())
-    return f"{change}: {key}" + (f": {told[0]} {told[1]!r} -> {told[2]!r}" if told else "")
+    return f"{change}: {key}" + (f": {told[0]} {_value(told[1])} -> {_value(told[2])}" if told else "")
+
+
+def _value(value: object) -> str:
+    """Show a text in quotes, so that it is told from a number or a null of the same letters."""
+    return repr(value) if isinstance(value, str) else cell_text(value)

@@ -12,6 +12,7 @@ from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.lineage import ColumnRef, PipelineLineage, source_name
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import FileSource
+from alur_nb.runtime.write_modes import read_columns
 
 EVERY = "*"
 """In place of a column: the table as a whole, which is all that is known of it."""
@@ -236,10 +237,10 @@ def _asked_files(project: Project, name: str) -> tuple[str, str | None]:
 def _columns(project: Project, name: str) -> list[str]:
     """Return the columns of a table, or of files by their names in the header."""
     if name in project.tables:
-        return list(project.tables[name].columns)
+        return list(read_columns(project.tables[name]))
     for one in project.pipelines.values():
         if one.target.qualified_name == name:
-            return list(one.target.columns)
+            return list(read_columns(one.target))
         for source in one.sources.values():
             if isinstance(source, FileSource) and source_name(source) == name:
                 contract = source.contract or one.target

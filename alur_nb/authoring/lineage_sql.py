@@ -19,6 +19,7 @@ from alur_nb.runtime.flow import Pipeline
 from alur_nb.runtime.lineage import ColumnKind, Origins, RowKind, SourceColumn, Traced, merged, through
 from alur_nb.runtime.lineage_tree import NotFollowedError
 from alur_nb.runtime.sources import FileSource
+from alur_nb.runtime.write_modes import read_columns
 
 # In front of a parameter, so that no CTE of the query has its name.
 _PREFIX = "alur__"
@@ -73,7 +74,7 @@ def _columns(pipeline: Pipeline, parameter: str) -> dict[str, str]:
 
     source = pipeline.sources[parameter]
     if not isinstance(source, FileSource):
-        return {name: column.ddl for name, column in source.table.columns.items()}
+        return read_columns(source.table)
     contract = source.contract or pipeline.target
     return {name: column.ddl for name, column in contract.file_columns.items()} | dict(METADATA_TYPES)
 

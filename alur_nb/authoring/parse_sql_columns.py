@@ -12,6 +12,7 @@ from alur_nb.runtime.errors import NotebookError, suggest
 from alur_nb.runtime.project import Project
 from alur_nb.runtime.sources import FileSource
 from alur_nb.runtime.tables import Table
+from alur_nb.runtime.write_modes import read_columns
 
 # Words that stand without brackets and that sqlglot may take for columns: functions, units of time, `group by all`.
 NO_COLUMNS = (
@@ -87,17 +88,18 @@ def _check(column: exp.Column, query: str, known: Mapping[str, Table], *, is_who
     else:
         is_other = name in NO_COLUMNS or name in _aliases(column)
         wanted = {} if is_other or not is_whole else dict(known)
-    columns = {one.lower() for table in wanted.values() for one in table.columns}
-    if not wanted or name in columns:
+    names = [one for table in wanted.values() for one in read_columns(table)]
+    if not wanted or name in map(str.lower, names):
         return
-    names = [one for table in wanted.values() for one in table.columns]
     where = (
         f"{next(iter(wanted.values())).qualified_name} has" if len(wanted) == 1 else "The query's tables have"
     )
     raise NotebookError(
         f"{where} no column `{column.name}`{suggest(name, names)}.",
         place=place_in_cell(query, start),
-        fix="; ".join(f"{table.qualified_name}: {', '.join(table.columns)}" for table in wanted.values()),
+        fix="; ".join(
+            f"{table.qualified_name}: {', '.join(read_columns(table))}" for table in wanted.values()
+        ),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import reduce
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from alur_nb.authoring.lineage_found import note_call
 from alur_nb.authoring.preview_facts import SourcePreview, State
 from alur_nb.authoring.preview_files import FilesSample
 from alur_nb.authoring.preview_joins import is_lacking, keys_of, with_partners
+from alur_nb.authoring.preview_merged import joined
 from alur_nb.authoring.preview_rehearsed import Looked, Rehearsed, TableSample
 from alur_nb.authoring.preview_sources import Sampler, as_new
 from alur_nb.runtime import supersede
@@ -249,7 +249,7 @@ class Rehearsal:
         self.looked_up += pending
         sampler = self.sampler
         committed = read_rows(sampler.spark, sampler.workspace.lake, table, self._live(table), whole=True)
-        return _united([committed, *self._rows_to_come(table, pending)])
+        return joined(table, committed, self._rows_to_come(table, pending), sampler.started_at)
 
     def _rows_to_come(self, table: Table, pending: Iterable[Rehearsed]) -> list[DataFrame]:
         """Return what upstream pipelines would write, less what their checks drop."""
@@ -281,13 +281,13 @@ class Rehearsal:
             whole=committed.whole,
             pending=tuple(one.pipeline.name for one in pending),
         )
-        frame = _united([committed.frame, *parts] if batches or not parts else parts)
-        every = None if committed.every is None else _united([committed.every, *parts])
+
+        def with_parts(rows: DataFrame) -> DataFrame:
+            return joined(table, rows, parts, self.sampler.started_at, is_empty=not batches)
+
+        frame = with_parts(committed.frame)
+        every = None if committed.every is None else with_parts(committed.every)
         return TableSample(facts, frame, pending, every)
-
-
-def _united(frames: Sequence[DataFrame]) -> DataFrame:
-    return reduce(lambda left, right: left.unionByName(right, allowMissingColumns=True), frames)
 
 
 def _mentions_load(pipeline: Pipeline) -> bool:

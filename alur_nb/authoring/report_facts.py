@@ -10,6 +10,7 @@ from typing import Any, Literal
 from alur_nb.authoring.batch_cost import ASSUMPTIONS, Cost, cost_of
 from alur_nb.authoring.dag_graph import whole
 from alur_nb.authoring.dag_picture import Graph
+from alur_nb.authoring.held import rows_held
 from alur_nb.authoring.history import BatchLine, batch_lines
 from alur_nb.authoring.lineage import project_lineage
 from alur_nb.authoring.lineage_text import pipeline_lines
@@ -55,7 +56,8 @@ class TableStatus:
     last: str
     """When its last live batch was committed: ISO, UTC; an empty text where there is none."""
     age_seconds: int | None
-    rows: int
+    rows: int | None
+    """What it holds; None where that is not known from here."""
     batches: tuple[BatchLine, ...]
     """The newest first, at most `BATCHES_SHOWN`."""
     total: int
@@ -71,6 +73,11 @@ class TableStatus:
         if minutes < 120:
             return plural(minutes, "minute")
         return plural(minutes // 60, "hour") if minutes < 48 * 60 else plural(minutes // (24 * 60), "day")
+
+    @property
+    def rows_text(self) -> str:
+        """The rows in words; an empty text where they are not known."""
+        return "" if self.rows is None else plural(self.rows, "row")
 
     @property
     def freshness_text(self) -> str:
@@ -179,7 +186,7 @@ def status(
     for name, table in sorted(_tables(project).items()):
         lines = batch_lines(place.ledger.batches(name))
         cost = cost_of(lines, project, place.settings, place.environment)
-        tables.append(_table(table, lines, moment, cost))
+        tables.append(_table(place, table, lines, moment, cost))
     costs = [one.cost for one in tables if one.cost is not None]
     total = Cost(sum(c.dpu_hours for c in costs), sum(c.dollars for c in costs)) if costs else None
     lineage = project_lineage(project, may_call=False)
@@ -211,7 +218,9 @@ def _order(project: Project) -> Sequence[str]:
         return tuple(project.pipelines)
 
 
-def _table(table: Table, lines: tuple[BatchLine, ...], moment: datetime, cost: Cost | None) -> TableStatus:
+def _table(
+    place: Workspace, table: Table, lines: tuple[BatchLine, ...], moment: datetime, cost: Cost | None
+) -> TableStatus:
     alive = [line.batch for line in lines if line.live]
     last = max((batch.times.get("committed", "") for batch in alive), default="")
     age = moment - datetime.fromisoformat(last) if last else None
@@ -221,7 +230,7 @@ def _table(table: Table, lines: tuple[BatchLine, ...], moment: datetime, cost: C
         wanted=table.freshness,
         last=last,
         age_seconds=max(0, int(age.total_seconds())) if age is not None else None,
-        rows=sum(batch.counts.get("rows", 0) for batch in alive),
+        rows=rows_held(place, alive),
         batches=lines[:BATCHES_SHOWN],
         total=len(lines),
         checks=_checks(lines[:BATCHES_SHOWN]),

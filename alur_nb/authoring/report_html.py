@@ -66,7 +66,8 @@ def sections(status: Status) -> Iterator[Html]:
 
 def _fresh(one: TableStatus) -> tuple[Content, ...]:
     state = strong(one.freshness) if one.freshness in ("stale", "never loaded") else one.freshness
-    return (one.name, state, one.age_text, one.wanted, moment(one.last).removesuffix(" UTC"), one.rows)
+    rows = "not known from here" if one.rows is None else one.rows
+    return (one.name, state, one.age_text, one.wanted, moment(one.last).removesuffix(" UTC"), rows)
 
 
 def _table(one: TableStatus) -> Iterator[Html]:

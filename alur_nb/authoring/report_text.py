@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from alur_nb.authoring.batch_cost import ASSUMPTIONS, Cost
 from alur_nb.authoring.report_facts import Status, TableStatus
-from alur_nb.runtime.errors import plural
 
 
 def to_text(status: Status) -> str:
@@ -22,7 +21,7 @@ def to_text(status: Status) -> str:
 
 
 def _table(one: TableStatus) -> Iterator[str]:
-    yield f"  {one.name}: {one.freshness_text}, {plural(one.rows, 'row')}"
+    yield f"  {one.name}: {', '.join(filter(None, (one.freshness_text, one.rows_text)))}"
     if one.batches:
         yield f"       last batch: {one.batches[0].lines()[0]}"
     yield from (f"       {line.strip()}" for line in (one.batches[0].below() if one.batches else ()))

@@ -20,7 +20,7 @@ from alur_nb.runtime.lake import quoted, read_rows
 from alur_nb.runtime.ledger import Batch, State, epoch_of, live
 from alur_nb.runtime.tables import METADATA, METADATA_TYPES, Table
 from alur_nb.runtime.workspace import Workspace
-from alur_nb.runtime.write_modes import history_columns
+from alur_nb.runtime.write_modes import read_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -118,7 +118,7 @@ def _read_iceberg(
 ) -> DataFrame:
     from pyspark.sql import functions as F
 
-    columns = {name: field.ddl for name, field in table.columns.items()} | dict(history_columns(table))
+    columns = read_columns(table)
     if metadata:
         columns |= {name: METADATA_TYPES[name] for name in METADATA if name not in columns}
     name = _name(spark, place, table)

@@ -14,6 +14,7 @@ from alur_nb.runtime.lineage_tree import NotFollowedError
 from alur_nb.runtime.load import contract_for, source_for
 from alur_nb.runtime.sources import FileSource, Source
 from alur_nb.runtime.tables import METADATA_TYPES, RESCUED
+from alur_nb.runtime.write_modes import read_columns
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -45,7 +46,7 @@ class EmptyCall:
 
     def _frame(self, source: Source) -> DataFrame:
         if not isinstance(source, FileSource):
-            return self._empty({name: column.ddl for name, column in source.table.columns.items()})
+            return self._empty(read_columns(source.table))
         contract = source.contract or self.pipeline.target
         columns = {name: column.ddl for name, column in contract.file_columns.items()} | dict(METADATA_TYPES)
         return self._empty(columns | _rescued(source))

@@ -90,6 +90,11 @@ def history_columns(table: Table) -> Mapping[str, str]:
     return FrozenMap({"valid_from": time, "valid_to": time, "is_current": "boolean"})
 
 
+def read_columns(table: Table) -> dict[str, str]:
+    """Return the columns that a frame of the table has, with their types: its own, then those of its history."""
+    return {name: column.ddl for name, column in table.columns.items()} | dict(history_columns(table))
+
+
 def _partition(text: str) -> Partition:
     found = _PARTITION.fullmatch(text)
     if found is None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from alur_nb.runtime.tables import REJECTS_SUFFIX, Table, rejects_of
+from alur_nb.runtime.write_modes import read_columns
 from alur_nb.ui.completions_names import Known, Offer, Offers, offers, table_offers
 
 # Texts, open ones too, and comments. Spark knows texts in single and in double quotes, with backslashes inside.
@@ -83,9 +84,9 @@ def sql_offers(query: str, offset: int, known: Known, *, is_pipeline: bool) -> O
     read = _tables_read(text, known, is_pipeline=is_pipeline)
     if at_cursor[1]:
         table = read.get(at_cursor[1].rstrip(".").replace("`", "").lower())
-        columns = table.columns if table is not None else ()
+        columns = read_columns(table) if table is not None else ()
         return Offers(at_cursor[2], offers(at_cursor[2], columns, "column"))
-    names = [name for table in read.values() for name in table.columns]
+    names = [name for table in read.values() for name in read_columns(table)]
     words = [word.upper() for word in KEYWORDS] if typed.isupper() else KEYWORDS
     return Offers(typed, (*offers(typed, names, "column"), *offers(typed, words, "keyword")))
 

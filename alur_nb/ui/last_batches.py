@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from alur_nb.authoring.held import rows_held
 from alur_nb.runtime.errors import AlurError, plural
 from alur_nb.runtime.ledger import Batch, Ledger, State, live
 from alur_nb.runtime.owners import lives_here, owner_text
 from alur_nb.runtime.settings import LAKE_FOLDER, load_settings
-from alur_nb.runtime.workspace import open_workspace
+from alur_nb.runtime.workspace import Workspace, open_workspace
 
 NEVER_LOADED = "never loaded"
 NEVER_RUN = "never run"
@@ -39,26 +40,33 @@ def table_states(names: Iterable[str]) -> dict[str, TableState]:
     if not (load_settings().root / LAKE_FOLDER / "state.db").is_file():
         return dict.fromkeys(names, TableState())
     try:
-        ledger = open_workspace().ledger
-        return {name: _state(ledger.batches(name), ledger) for name in names}
+        place = open_workspace()
+        return {name: _state(place.ledger.batches(name), place) for name in names}
     except AlurError as error:
         return dict.fromkeys(names, TableState(f"unknown: {error.message}"))
 
 
-def _state(batches: Sequence[Batch], ledger: Ledger) -> TableState:
+def _state(batches: Sequence[Batch], place: Workspace) -> TableState:
     if not batches:
         return TableState()
     alive = live(batches)
-    rows = sum(batch.counts.get("rows", 0) for batch in alive)
-    holds = f"{plural(rows, 'row')} in {plural(len(alive), 'batch')}" if alive else NEVER_LOADED
     # By id, which is the order of their planning: the last one of each pipeline stays.
     latest = {batch.pipeline: batch for batch in batches}
     # Only a batch without an end asks who holds the lease.
     words = {
-        batch.id: _ENDED.get(batch.state) or _word(batch, ledger) for batch in (*latest.values(), batches[-1])
+        batch.id: _ENDED.get(batch.state) or _word(batch, place.ledger)
+        for batch in (*latest.values(), batches[-1])
     }
     runs = {name: f"{words[batch.id]}, {time_text(batch)}" for name, batch in latest.items()}
-    return TableState(holds, _batch_text(batches[-1], words[batches[-1].id]), runs)
+    return TableState(_holds(alive, place), _batch_text(batches[-1], words[batches[-1].id]), runs)
+
+
+def _holds(alive: Sequence[Batch], place: Workspace) -> str:
+    if not alive:
+        return NEVER_LOADED
+    rows = rows_held(place, alive)
+    told = "an unknown number of rows" if rows is None else plural(rows, "row")
+    return f"{told} in {plural(len(alive), 'batch')}"
 
 
 def _word(batch: Batch, ledger: Ledger) -> str:

@@ -160,3 +160,22 @@ def test_an_unknown_column_has_its_place(query: str, message: str, line: int, co
 def test_a_table_that_may_hold_more_is_left_to_spark(schema_mode: Literal["evolve"] | None) -> None:
     for query, *_ in UNKNOWN:
         resolve_sql(query, shop(schema_mode))
+
+
+@pytest.mark.parametrize("column", ["valid_from", "valid_to", "is_current", "f.is_current"])
+def test_a_table_with_history_has_its_columns(column: str) -> None:
+    project = shop()
+    with use_project(project):
+
+        class FleetSilver(alur_nb.SilverTable):
+            plane = StringField()
+
+            class Meta:
+                primary_key = ["plane"]
+                scd_type = 2
+
+        source = alur_nb.new(project.tables["bronze.orders"])
+        alur_nb.pipeline(sources={"rows": source}, target=FleetSilver, name="fleet")(_loaded)
+    assert resolve_sql(f"select {column} from fleet f", project).sources
+    with pytest.raises(NotebookError, match=r"no column `is_curent` \(did you mean `is_current`\?\)"):
+        resolve_sql("select is_curent from fleet", project)

@@ -220,3 +220,41 @@ def test_table_level_says_what_is_read() -> None:
     lineage = at_table_level(made(), "because")
     assert lineage.reads == ("bronze.orders", "bronze.customers")
     assert lineage.to_dict()["reason"] == "because"
+
+
+@pytest.mark.slow
+def test_a_table_with_history_is_traced_with_its_columns(spark: SparkSession) -> None:
+    """By Spark and by sqlglot alike: a function that asks for them does not fail without rows."""
+    from alur_nb import DateField, GoldTable, SilverTable, StringField
+    from alur_nb.authoring.lineage_sql import trace_sql
+    from alur_nb.runtime.flow import Pipeline
+    from alur_nb.runtime.lineage_plan import trace_frames
+    from alur_nb.runtime.sources import TableSource
+    from alur_nb.runtime.tables import table_of
+
+    class FleetSilver(SilverTable):
+        plane = StringField()
+        since = DateField()
+
+        class Meta:
+            primary_key = ("plane",)
+            sequence_by = "since"
+            scd_type = 2
+
+    class NowGold(GoldTable):
+        plane = StringField()
+        day = DateField()
+
+    def current(fleet: DataFrame) -> DataFrame:
+        return fleet.where("is_current").selectExpr("plane", "valid_from AS day")
+
+    made_of_history = Pipeline(
+        "current", current, {"fleet": TableSource(table_of(FleetSilver))}, table_of(NowGold)
+    )
+    call = EmptyCall(made_of_history)
+    found = call.run()
+    assert found.schema.simpleString() == "struct<plane:string,day:date>"
+    by_plan = told(trace_frames(found, call.frames))
+    query = "select plane, valid_from as day from {fleet} as fleet where is_current"
+    assert by_plan == told(trace_sql(query, made_of_history))
+    assert by_plan[0]["day"] == {"fleet.valid_from direct"}
