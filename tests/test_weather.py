@@ -37,8 +37,8 @@ class TestWeather(StoryTests):
     install = landing.INSTALL
     dag = ("ingest_days", "ingest_readings", "daily", "warm_days")
 
-    @classmethod
-    def second_post(cls, folder: Path, bundle: Path, python: Path, elsewhere: Path) -> list[dict[str, Any]]:
+    @staticmethod
+    def second_post(folder: Path, bundle: Path, python: Path, elsewhere: Path) -> list[dict[str, Any]]:
         """A changed file is for a person to decide on: the command that the notebook gives too."""
         done = alur(folder, "run", "ingest_readings", "--full", "--downstream", "--json")
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
