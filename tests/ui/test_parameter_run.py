@@ -43,7 +43,7 @@ def test_the_saved_notebook_runs_with_the_values(shop: Notebook, asked: list[tup
     report = shop.ok("%alur_run ingest_orders --full --since 2024-01-01 -p limit=3 -p day=x")
     ((name, parameters, options, works_for),) = asked
     assert (name, parameters) == (["ingest_orders"], {"limit": "3", "day": "x"})
-    assert (options["full"], options["since"], options["env"]) == (True, "2024-01-01", "local")
+    assert (options["full"], options["since"]) == (True, "2024-01-01")
     assert works_for == "shop.ipynb"
     assert "note: ran with limit=3, day=x, as the notebook is saved, in a process of its own" in str(report)
 
