@@ -188,6 +188,8 @@ bench: venv
 	@$(BIN)/python benchmarks/start.py
 	@$(BIN)/python benchmarks/cold.py
 	@$(BIN)/python benchmarks/glance.py
+	@$(BIN)/python benchmarks/check.py
+	@$(BIN)/python benchmarks/export.py
 	@$(BIN)/python benchmarks/preview.py --sizes 10,200 --gz 200 --files 50000
 
 # Also those that need the servers of the tests.

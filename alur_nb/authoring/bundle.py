@@ -150,6 +150,7 @@ def _built(order: _Order, following: Following) -> Iterator[tuple[Path, Bundle]]
             following=following,
         )
         _refuse_errors(trace, folder, jobs)
+        following.stage("writes the manifest and the Terraform")
         manifest = build_manifest(
             trace,
             order.settings,
@@ -210,6 +211,7 @@ def _sliced(order: _Order, following: Following) -> dict[str, Slice]:
         )
         declared = registry.load(saved)
     _refuse_problems(order, declared)
+    following.stage("cuts out what each pipeline needs")
     resolved = unfolding(declared.project())
     return slice_pipelines(
         order.notebook, declared.pipelines, resolved, star_resolver(order.notebook, resolved)

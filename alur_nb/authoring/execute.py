@@ -58,8 +58,9 @@ def execute(
 ) -> Execution:
     """Run `cells` in a clean kernel of this interpreter, in the notebook's folder.
 
-    The executed notebook is kept below `root` in `.alur/exports/`, also when a cell fails. `following` is told of
-    each cell, in the words that `labels` has for its number; where it is cancelled, the kernel is killed.
+    The executed notebook is kept below `root` in `.alur/exports/`, also when a cell fails, but not when the kernel ends
+    in the middle of one. `following` is told of each cell, in the words that `labels` has for its number; where it is
+    cancelled, the kernel is killed.
     Raises ExportError with the number that the failing cell has in the saved notebook; SettingsError for a parameter
     that the notebook does not have; RunCancelledError.
     """
@@ -123,6 +124,9 @@ def _run(
                 str(output),
                 parameters=dict(parameters),
                 progress_bar=False,
+                # It would write and check the whole notebook before and behind each cell: of 1,000 cells for 6 minutes.
+                # At the end, and where a cell fails, it is written all the same.
+                request_save_on_cell_execute=False,
                 kernel_manager_class=kernel.manager_class(),
                 # Not papermill's `cwd`: that would change the folder of this whole process.
                 resources={"metadata": {"path": str(folder.resolve())}},

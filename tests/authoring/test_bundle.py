@@ -196,6 +196,7 @@ def test_whoever_follows_sees_each_step_and_a_cancelled_export_leaves_the_bundle
         "5/7 declares ingest_orders",
         "6/7 declares BigOrdersBronze, big_orders",
         "7/7 hands over what is declared",
+        "cuts out what each pipeline needs",
         "writes 2 jobs",
         "calls each job once with empty frames",
     ]
