@@ -22,12 +22,12 @@ locals {
 }
 
 resource "aws_s3_object" "script" {
-  for_each = var.pipelines
+  for_each = local.pipelines
 
   bucket      = local.buckets.artifacts
   key         = local.script_keys[each.key]
-  source      = "${path.module}/../${each.value.script}"
-  source_hash = local.hashes[each.value.script]
+  source      = "${path.module}/../${var.pipelines[each.key].script}"
+  source_hash = local.hashes[var.pipelines[each.key].script]
   kms_key_id  = local.key_arn
   depends_on  = [aws_s3_bucket_policy.this, aws_s3_bucket_server_side_encryption_configuration.this]
 

@@ -1,7 +1,13 @@
 locals {
-  log_groups = {
+  log_groups = tomap({
     for pair in setproduct(keys(var.pipelines), ["output", "error"]) :
     "${pair[0]}/${pair[1]}" => "/aws-glue/${local.name}/${pair[0]}/${pair[1]}"
+  })
+  # From the groups themselves, so that a job waits for them. A `depends_on` would say the same with a line in
+  # Terraform's graph from each job to each group of all jobs.
+  log_prefixes = {
+    for key, group in aws_cloudwatch_log_group.job : trimsuffix(key, "/output") => trimsuffix(group.name, "/output")
+    if endswith(key, "/output")
   }
 
   # Only a job that touches an Iceberg table starts with Iceberg.
@@ -47,21 +53,21 @@ resource "aws_cloudwatch_log_group" "job" {
 
 resource "aws_glue_job" "this" {
   #checkov:skip=CKV_AWS_195:buckets and log groups are encrypted themselves; bookmarks, the third that it covers, are off
-  for_each = var.pipelines
+  for_each = local.pipelines
 
   name              = "${local.name}-${each.key}"
-  description       = each.value.description
+  description       = var.pipelines[each.key].description
   role_arn          = local.role_arns[each.key]
   glue_version      = var.glue_version
   job_mode          = "SCRIPT"
-  worker_type       = each.value.worker_type
-  number_of_workers = each.value.number_of_workers
-  execution_class   = each.value.execution_class
-  timeout           = each.value.timeout_minutes
-  max_retries       = each.value.max_retries
+  worker_type       = var.pipelines[each.key].worker_type
+  number_of_workers = var.pipelines[each.key].number_of_workers
+  execution_class   = var.pipelines[each.key].execution_class
+  timeout           = var.pipelines[each.key].timeout_minutes
+  max_retries       = var.pipelines[each.key].max_retries
 
   # Glue queues only standard jobs that do not retry.
-  job_run_queuing_enabled = each.value.max_retries == 0 && each.value.execution_class == "STANDARD"
+  job_run_queuing_enabled = var.pipelines[each.key].max_retries == 0 && var.pipelines[each.key].execution_class == "STANDARD"
 
   command {
     name            = "glueetl"
@@ -70,7 +76,7 @@ resource "aws_glue_job" "this" {
   }
 
   execution_property {
-    max_concurrent_runs = each.value.max_concurrent_runs
+    max_concurrent_runs = var.pipelines[each.key].max_concurrent_runs
   }
 
   default_arguments = merge(
@@ -86,15 +92,13 @@ resource "aws_glue_job" "this" {
       "--enable-spark-ui"              = "true"
       "--spark-event-logs-path"        = "s3://${local.buckets.artifacts}/spark-logs/${each.key}/"
       "--TempDir"                      = "s3://${local.buckets.artifacts}/temp/${each.key}/"
-      "--custom-logGroup-prefix"       = "/aws-glue/${local.name}/${each.key}"
+      "--custom-logGroup-prefix"       = local.log_prefixes[each.key]
     },
     # Glue takes one --conf only: the further ones are chained inside its value.
     length(local.spark_conf[each.key]) == 0 ? {} : {
       "--conf" = join(" --conf ", [for key, value in local.spark_conf[each.key] : "${key}=${value}"])
     },
     contains(local.iceberg_jobs, each.key) ? { "--datalake-formats" = "iceberg" } : {},
-    length(each.value.python_modules) == 0 ? {} : { "--additional-python-modules" = join(",", each.value.python_modules) },
+    length(var.pipelines[each.key].python_modules) == 0 ? {} : { "--additional-python-modules" = join(",", var.pipelines[each.key].python_modules) },
   )
-
-  depends_on = [aws_iam_role_policy.job, aws_cloudwatch_log_group.job]
 }

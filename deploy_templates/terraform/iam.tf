@@ -12,10 +12,11 @@ data "aws_iam_policy_document" "assume" {
 }
 
 locals {
-  new_roles = { for name, p in var.pipelines : name => p if !contains(keys(var.existing_roles), name) }
+  new_roles = tomap({ for name in keys(var.pipelines) : name => name if !contains(keys(var.existing_roles), name) })
   role_arns = merge(
     { for name in keys(var.pipelines) : name => var.existing_roles[name] if contains(keys(var.existing_roles), name) },
-    { for name, role in aws_iam_role.job : name => role.arn },
+    # By the policies, so that a job waits until its role may do something.
+    { for name in keys(aws_iam_role_policy.job) : name => aws_iam_role.job[name].arn },
   )
   role_names = { for name, role in aws_iam_role.job : name => role.id }
   policies   = { for name, document in data.aws_iam_policy_document.job : name => document.minified_json }
@@ -219,7 +220,7 @@ data "aws_iam_policy_document" "job" {
 
   # AWS ends a secret's ARN with six characters of its own.
   dynamic "statement" {
-    for_each = length(each.value.secrets) == 0 ? [] : [each.value.secrets]
+    for_each = length(var.pipelines[each.key].secrets) == 0 ? [] : [var.pipelines[each.key].secrets]
 
     content {
       sid       = "Secrets"

@@ -39,6 +39,11 @@ locals {
     folder => { bucket = split("/", folder)[2], prefix = join("/", slice(split("/", folder), 3, length(split("/", folder)))) }
   }
 
+  # What there is one of for each pipeline and schedule: names alone. Terraform copies the whole of a `for_each` for
+  # each of its instances, so one over the values themselves took most of the time of a plan of hundreds.
+  pipelines = tomap({ for name in keys(var.pipelines) : name => name })
+  scheduled = tomap({ for root in keys(var.schedules) : root => root })
+
   # The names of roles and schedules end at 64 characters; a longer one is cut, and told apart by a hash.
   short_names = {
     for name in concat([for p in keys(var.pipelines) : "${local.name}-${p}"], keys(var.pipelines)) :

@@ -2,6 +2,10 @@
 
 locals {
   any_schedule = length(var.schedules) > 0 ? 1 : 0
+
+  # IAM takes 10,240 characters of a role's own policies (IAM quotas): of more workflows than fit, by their names' beginning.
+  workflow_arns       = [for root in keys(var.schedules) : "${local.arn.glue}:workflow/${local.name}-${root}"]
+  startable_workflows = length(join("", local.workflow_arns)) <= 8000 ? local.workflow_arns : ["${local.arn.glue}:workflow/${local.name}-*"]
 }
 
 resource "aws_scheduler_schedule_group" "this" {
@@ -20,14 +24,14 @@ resource "aws_sqs_queue" "missed" {
 }
 
 resource "aws_scheduler_schedule" "this" {
-  for_each = var.schedules
+  for_each = local.scheduled
 
   name                         = local.short_names[each.key]
   group_name                   = aws_scheduler_schedule_group.this[0].name
-  description                  = each.value.description
-  schedule_expression          = "cron(${each.value.cron})"
-  schedule_expression_timezone = each.value.timezone
-  state                        = each.value.enabled ? "ENABLED" : "DISABLED"
+  description                  = var.schedules[each.key].description
+  schedule_expression          = "cron(${var.schedules[each.key].cron})"
+  schedule_expression_timezone = var.schedules[each.key].timezone
+  state                        = var.schedules[each.key].enabled ? "ENABLED" : "DISABLED"
   kms_key_arn                  = local.key_arn
 
   flexible_time_window {
@@ -84,7 +88,7 @@ data "aws_iam_policy_document" "scheduler" {
   statement {
     sid       = "Start"
     actions   = ["glue:StartWorkflowRun"]
-    resources = [for root in keys(var.schedules) : "${local.arn.glue}:workflow/${local.name}-${root}"]
+    resources = local.startable_workflows
   }
 
   statement {

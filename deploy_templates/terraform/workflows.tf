@@ -8,20 +8,23 @@ locals {
       for name, upstream in s.downstream : "${root}/${name}" => { root = root, pipeline = name, upstream = upstream }
     }
   ]...)
+  followers      = tomap({ for key in keys(local.downstream) : key => key })
   job_names      = { for name, job in aws_glue_job.this : name => job.name }
   workflow_names = { for root, workflow in aws_glue_workflow.this : root => workflow.name }
+  # A workflow takes a conditional trigger only once its start is there.
+  started_workflows = { for root, start in aws_glue_trigger.start : root => start.workflow_name }
 }
 
 resource "aws_glue_workflow" "this" {
-  for_each = var.schedules
+  for_each = local.scheduled
 
   name                = "${local.name}-${each.key}"
-  description         = each.value.description
-  max_concurrent_runs = each.value.max_concurrent_runs
+  description         = var.schedules[each.key].description
+  max_concurrent_runs = var.schedules[each.key].max_concurrent_runs
 }
 
 resource "aws_glue_trigger" "start" {
-  for_each = var.schedules
+  for_each = local.scheduled
 
   name          = "${local.name}-${each.key}"
   type          = "ON_DEMAND"
@@ -33,18 +36,18 @@ resource "aws_glue_trigger" "start" {
 }
 
 resource "aws_glue_trigger" "after" {
-  for_each = local.downstream
+  for_each = local.followers
 
-  name              = "${local.name}-${each.value.root}-${each.value.pipeline}"
+  name              = "${local.name}-${local.downstream[each.key].root}-${local.downstream[each.key].pipeline}"
   type              = "CONDITIONAL"
-  workflow_name     = local.workflow_names[each.value.root]
+  workflow_name     = local.started_workflows[local.downstream[each.key].root]
   start_on_creation = true
 
   predicate {
     logical = "AND"
 
     dynamic "conditions" {
-      for_each = each.value.upstream
+      for_each = local.downstream[each.key].upstream
 
       content {
         job_name = local.job_names[conditions.value]
@@ -54,9 +57,6 @@ resource "aws_glue_trigger" "after" {
   }
 
   actions {
-    job_name = local.job_names[each.value.pipeline]
+    job_name = local.job_names[local.downstream[each.key].pipeline]
   }
-
-  # A workflow takes a conditional trigger only once its start is there.
-  depends_on = [aws_glue_trigger.start]
 }

@@ -245,6 +245,20 @@ def test_a_policy_that_iam_would_refuse_stops_the_plan(rehearsal: Rehearsal) -> 
     assert "The policy of greedy is longer than the 10,240 characters" in " ".join(said.split())
 
 
+def test_more_schedules_than_a_policy_can_name_are_let_start_by_their_prefix(rehearsal: Rehearsal) -> None:
+    names = [f"{'p' * 90}{number:03}" for number in range(60)]
+    many = {
+        name: pipeline(name, f"bronze.t{number}", schedule=at("0 6 * * ? *"))
+        for number, name in enumerate(names)
+    }
+    rehearsal.write(manifest(**many), SETTINGS)
+    rehearsal.init()
+    policy = planned(rehearsal.plan())["aws_iam_role_policy.scheduler[0]"]["policy"]
+    assert len(policy) <= 10_240
+    start = next(one for one in json.loads(policy)["Statement"] if one["Sid"] == "Start")
+    assert start["Resource"] == "arn:aws:glue:eu-central-1:123456789012:workflow/shop-dev-*"
+
+
 REFUSED = [
     ({"project": "Shop"}, "project: 2 to 32"),
     ({"encryption": "none"}, "encryption: aws-managed"),
