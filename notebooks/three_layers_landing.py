@@ -11,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
 
 from delivery import data_folder, lay_posts
@@ -46,6 +47,7 @@ def lay(folder: Path) -> list[Path]:
     return lay_posts(folder, *posts(*read_year()))
 
 
+@cache  # of a third of a million rows, once a process
 def read_year() -> tuple[list[Flight], Register]:
     """Return the flights of the storm, and the register as far as the year's flights tell. Raises FileNotFoundError."""
     storm: list[Flight] = []
