@@ -40,7 +40,7 @@ help:
 	@echo 'make rehearsal bring what plays AWS to Terraform, and checks its module, into .tools/, for the tests (once)'
 	@echo 'make axe     bring axe-core into .tools/, for the tests in the browser (needs npm, once)'
 	@echo 'make lint    format check, lint, types, import contracts   (make format applies the format)'
-	@echo 'make bench   the benchmarks: ingestion and small files against bare Spark, a million files, how fast the notebook answers'
+	@echo 'make bench   the benchmarks: ingestion and small files against bare Spark, a million files, how fast the notebook answers, a merge against a bare MERGE'
 	@echo 'make bench-full  these, and those on servers: ingestion over S3, nothing new over 100,000 files (needs Maven, once)'
 	@echo 'make lock    resolve requirements.lock anew from pyproject.toml (needs uv)'
 	@echo 'make clean   remove what was made, except $(VENV)   (make distclean removes that too)'
@@ -191,6 +191,7 @@ bench: venv
 	@$(BIN)/python benchmarks/check.py
 	@$(BIN)/python benchmarks/export.py
 	@$(BIN)/python benchmarks/preview.py --sizes 10,200 --gz 200 --files 50000
+	@$(BIN)/python benchmarks/merge.py
 
 # Also those that need the servers of the tests.
 bench-full: bench servers

@@ -13,6 +13,7 @@ from rounds import WORK
 from alur_nb import run
 from alur_nb.runtime.ledger import Batch, Input, Ledger, State
 from alur_nb.runtime.workspace import Workspace, open_workspace
+from alur_nb.runtime.write_modes import Publication
 
 
 def new_lake(landing: Path) -> Workspace:
@@ -31,12 +32,16 @@ def load(pipeline: str, workspace: Workspace, rows: int) -> None:
         raise SystemExit(f"The benchmark's own run is wrong, wanted {rows:,} rows:\n{told}")
 
 
-def note_as_loaded(ledger: Ledger, table: str, inputs: Sequence[Input]) -> None:
-    """Note the files in a batch of their own, through the ledger's own steps."""
+def note_as_loaded(
+    ledger: Ledger, table: str, inputs: Sequence[Input], publication: Publication | None = None
+) -> str:
+    """Note the inputs in a batch of their own, through the ledger's own steps; return its id."""
     lease = ledger.acquire(table, "benchmark")
     batch = Batch(table, f"{lease.epoch:08d}-0001", State.PLANNED, lease.epoch, "ingest", "run")
+    batch = replace(batch, publication=publication or batch.publication)
     ledger.put_inputs(lease, batch.id, inputs, first=0)
     ledger.plan(lease, batch)
     ledger.seal(batch, inputs)
     ledger.commit(replace(batch, state=State.SEALED))
     ledger.release(lease)
+    return batch.id

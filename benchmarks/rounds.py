@@ -63,15 +63,18 @@ def alternate(actions: Mapping[str, Action], rounds: int, *, warm_up: int = 1) -
     return measured(actions, rounds, warm_up=warm_up).seconds
 
 
-def measured(actions: Mapping[str, Action], rounds: int, *, warm_up: int = 1) -> Medians:
-    """Return what `alternate` does, and the CPU time."""
+def measured(
+    actions: Mapping[str, Action], rounds: int, *, warm_up: int = 1, before: Action = lambda: None
+) -> Medians:
+    """Return what `alternate` does, and the CPU time; `before` prepares each round, and is not counted."""
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     cpu: dict[str, list[float]] = {name: [] for name in actions}
     for number in range(1 - warm_up, rounds + 1):
+        before()
         # Every other round the other way round, so that neither always finds the warmer machine.
         for name in list(actions) if number % 2 else reversed(list(actions)):
-            before, taken = cpu_seconds(), timed(actions[name])
-            spent = cpu_seconds() - before
+            cpu_before, taken = cpu_seconds(), timed(actions[name])
+            spent = cpu_seconds() - cpu_before
             tell(
                 f"round {number} {name}: {taken:.2f} s, CPU {spent:.2f} s{'' if number > 0 else ' (warming up, not counted)'}"
             )

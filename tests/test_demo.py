@@ -19,6 +19,7 @@ import pytest
 
 import demo
 import landing_zone
+from alur_nb.runtime.user_cache import cache_folder
 from tests.demo_run import ROOT, DemoRun, alur, run_demo, the_demo
 from tests.lake_state import (
     batch_rows,
@@ -182,13 +183,43 @@ def test_every_flight_is_beside_its_weather_once(demo_run: DemoRun, flights: pa.
     assert wrong == []
 
 
+def test_each_plane_is_one_aircraft(demo_run: DemoRun) -> None:
+    planes = {row["tailnum"]: row for row in published_rows(demo_run.folder, "bronze.planes").to_pylist()}
+    found = published_rows(demo_run.folder, "silver.aircraft").to_pylist()
+    assert len(found) == len(planes) == 3_322
+    for row in found:
+        plane = planes[row["tailnum"]]
+        maker = "AIRBUS" if plane["manufacturer"].startswith("AIRBUS") else plane["manufacturer"]
+        assert (row["built"], row["manufacturer"], row["seats"]) == (plane["year"], maker, plane["seats"])
+
+
+def test_the_year_of_each_airline_is_counted_right(demo_run: DemoRun, flights: pa.Table) -> None:
+    seats = {
+        row["tailnum"]: row["seats"] for row in published_rows(demo_run.folder, "silver.aircraft").to_pylist()
+    }
+    known = pa.array([seats.get(plane) for plane in flights["tailnum"].to_pylist()], pa.int32())
+    counted_by = (
+        flights.append_column("seats", known)
+        .group_by("carrier")
+        .aggregate([("flight", "count"), ("dep_time", "count"), ("arr_delay", "mean"), ("seats", "mean")])
+    )
+    found = {row["carrier"]: row for row in published_rows(demo_run.folder, "gold.airline_year").to_pylist()}
+    assert len(found) == counted_by.num_rows == 16
+    for wanted in counted_by.to_pylist():
+        row = found[wanted["carrier"]]
+        assert row["flights"] == wanted["flight_count"]
+        assert row["cancelled"] == wanted["flight_count"] - wanted["dep_time_count"]
+        for ours, theirs in (("mean_arr_delay", "arr_delay_mean"), ("mean_seats", "seats_mean")):
+            assert row[ours] == pytest.approx(wanted[theirs], abs=0.051)
+
+
 def test_the_page_holds_the_numbers(page: str) -> None:
     for number in ("336,756", "27,785", "26,115", "3,322", "1,458"):
         assert number in page
     for told in ("nothing new", "same content as flights/2013-07.csv", "extra columns, ignored: remarks"):
         assert told in page
     assert "`half past nine` is not a whole number" in page
-    assert "7 job scripts" in page
+    assert "9 job scripts" in page
 
 
 def test_no_cell_failed(page: str, demo_run: DemoRun) -> None:
@@ -222,7 +253,7 @@ def test_the_bundle_is_complete(demo_run: DemoRun) -> None:
     manifest = json.loads((demo_run.bundle / "manifest.json").read_text(encoding="utf-8"))
     there = set(tree(demo_run.bundle))
     assert there == {*manifest["files"], "manifest.json"}
-    assert len([name for name in there if name.startswith("jobs/")]) == 7
+    assert len([name for name in there if name.startswith("jobs/")]) == 9
     for script in sorted((demo_run.bundle / "jobs").iterdir()):
         compile(script.read_text(encoding="utf-8"), script.name, "exec")
 
@@ -266,7 +297,7 @@ def test_the_demo_a_second_time_changes_nothing_in_the_lake(demo_run: DemoRun) -
     assert lake_files(demo_run.folder) == demo_run.files
     assert tree(demo_run.bundle) == bundle
     second = words((demo_run.folder / "quickstart.html").read_text(encoding="utf-8"))
-    assert second.count("nothing new") >= 14, "two runs of seven pipelines"
+    assert second.count("nothing new") >= 18, "two runs of nine pipelines"
 
 
 def test_a_failing_cell_is_told_by_the_exit_code(tmp_path: Path) -> None:
@@ -281,3 +312,52 @@ def test_a_failing_cell_is_told_by_the_exit_code(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     page = (tmp_path / "demo" / "quickstart.html").read_text(encoding="utf-8")
     assert "so far" in words(page) and "ZeroDivisionError" in page
+
+
+# The demo as it is, but with one month: what is looked at is what it does without Iceberg.
+ONE_MONTH = """
+import sys
+from dataclasses import replace
+sys.path.insert(0, "notebooks")
+import demo, landing_zone
+
+def lay(folder):
+    written = landing_zone.lay(folder / "data")
+    for path in (folder / "data" / "flights").iterdir():
+        if path.name != "2013-06.csv":
+            path.unlink()
+    return written
+
+demo.STORIES["quickstart"] = replace(demo.QUICKSTART, lay=lay)
+sys.exit(demo.main(sys.argv[1:]))
+"""
+
+
+def without_iceberg(cache: Path) -> dict[str, str]:
+    """Return the variables of a machine that has no jar and reaches no repository; Spark's class archive is there."""
+    (cache / "alur-nb").mkdir(parents=True)
+    for archive in cache_folder().glob("spark-*"):
+        (cache / "alur-nb" / archive.name).symlink_to(archive)
+    return {"ALUR_MAVEN_URL": "file:///no-such-mirror", "XDG_CACHE_HOME": str(cache)}
+
+
+def test_where_iceberg_cannot_be_fetched_the_demo_says_so_and_shows_the_rest(tmp_path: Path) -> None:
+    done = run_demo(tmp_path / "demo", code=ONE_MONTH, **without_iceberg(tmp_path / "cache"))
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    said = [line for line in done.stdout.splitlines() if "could not be fetched" in line]
+    assert len(said) == 1
+    assert "alur setup, then this again. The silver and gold tables are left out." in said[0]
+    assert "Traceback" not in done.stderr
+    assert re.search(r"bronze\.late_flights +[\d,]+ +0 +0\n", done.stdout)
+    assert "gold." not in done.stdout and "silver." not in done.stdout
+    shown = words((tmp_path / "demo" / "quickstart.html").read_text(encoding="utf-8"))
+    assert "`half past nine` is not a whole number" in shown
+    assert "9 job scripts" in shown, "the notebook is exported as it is saved"
+    assert not TEXT_OF_OURS.search(shown)
+
+
+def test_a_story_of_iceberg_tables_says_what_it_needs(tmp_path: Path) -> None:
+    done = run_demo(tmp_path / "demo", "three_layers", **without_iceberg(tmp_path / "cache"))
+    assert done.returncode == 1
+    assert "alur setup, then this again. The story needs it.\n" in done.stdout
+    assert not (tmp_path / "demo" / "three_layers.html").exists()
