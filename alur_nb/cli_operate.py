@@ -7,7 +7,6 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from alur_nb.cli_console import FAILED, OK, show, tell, usage
-from alur_nb.runtime.errors import NotYetSupportedError
 from alur_nb.runtime.settings import LOCAL, load_settings
 
 if TYPE_CHECKING:
@@ -22,16 +21,11 @@ def is_deployed(options: argparse.Namespace) -> bool:
 
 def run(options: argparse.Namespace) -> int:
     """Start a deployed pipeline and follow it, or stop it; the exit code is the run's."""
-    from alur_nb.authoring.deployed_runs import local_only, run_deployed, still_runs
+    from alur_nb.authoring.deployed_runs import refuse_local_only, run_deployed, still_runs
 
     if options.name is None:
         return usage("alur run NAME --env ENV     (one pipeline; with what comes after it: --downstream)")
-    given = [f"--{name.replace('_', '-')}" for name in local_only(vars(options))]
-    if given:
-        raise NotYetSupportedError(
-            f"{', '.join(given)} works on the embedded lake, not on a deployed environment.",
-            fix="Leave it out: a deployed run loads what is new. (alur run NAME without --env runs here.)",
-        )
+    refuse_local_only(vars(options), caller="alur run", env=options.env)
     cloud = open_cloud(options.env)
     if options.stop:
         return _stop(options, cloud)

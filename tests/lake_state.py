@@ -30,7 +30,7 @@ def published_rows(project: Path, table: str) -> pa.Table:
     """Return a table's rows with their `batch_id`, without `_ingested_at`, in one order: equal where the multisets are."""
     folder = project / ".alur" / "warehouse" / table.replace(".", "/")
     if (folder / "metadata").is_dir():
-        return _without_time_of_run(_iceberg_rows(folder))
+        return _without_time_of_run(iceberg_rows(folder))
     by_batch = ds.partitioning(pa.schema([("batch_id", pa.string())]), flavor="hive")
     found = ds.dataset(folder, format="parquet", partitioning=by_batch)
     # A later batch may have columns that the first does not have.
@@ -39,7 +39,7 @@ def published_rows(project: Path, table: str) -> pa.Table:
     return _without_time_of_run(rows)
 
 
-def _iceberg_rows(folder: Path) -> pa.Table:
+def iceberg_rows(folder: Path) -> pa.Table:
     """Read the current snapshot by pyiceberg, from the newest metadata file."""
     from pyiceberg.table import StaticTable
 

@@ -151,6 +151,7 @@ class TestThreeLayers(StoryTests):
         assert "rows 2,546 -> 3,375 added 829 removed 0" in diff
         assert "datetime" not in diff.partition("read(.., at=..)")[0]
 
+    # These two are long in other stories. Here they are the proof that jobs merge as the notebook does.
     def test_the_jobs_make_the_same_tables(self, ran: DemoRun, jobs: Jobs) -> None:
         super().test_the_jobs_make_the_same_tables(ran, jobs)
 

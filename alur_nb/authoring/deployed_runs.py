@@ -11,19 +11,32 @@ from alur_nb.authoring import job_runs, workflows
 from alur_nb.authoring.aws import Cloud, open_cloud
 from alur_nb.authoring.job_runs import DeployedRun, Watch
 from alur_nb.runtime.calling import Event
-from alur_nb.runtime.errors import DeployError, NotYetSupportedError
+from alur_nb.runtime.errors import DeployError, NotYetSupportedError, Place
 from alur_nb.runtime.settings import load_settings
 
 if TYPE_CHECKING:
     from alur_nb.authoring.operate import Names
 
-LOCAL_ONLY = ("all", "upstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files")
+_LOCAL_ONLY = ("all", "upstream", "full", "drop_missing", "retry", "since", "until", "files", "max_files")
 """Options of a run that a job does not know: it loads what is new."""
 
 
-def local_only(options: Mapping[str, object]) -> tuple[str, ...]:
-    """Return those of the options that are given, and that only a run on the embedded lake has."""
-    return tuple(name for name in LOCAL_ONLY if options.get(name))
+def refuse_local_only(
+    options: Mapping[str, object], *, caller: str, env: str, place: Place | None = None
+) -> None:
+    """Raise NotYetSupportedError where an option is given that only a run on the embedded lake has.
+
+    `caller` is `run()`, or the line's command, whose options are spelt as flags.
+    """
+    is_call = caller.endswith("()")
+    given = [name if is_call else f"--{name.replace('_', '-')}" for name in _LOCAL_ONLY if options.get(name)]
+    if given:
+        raise NotYetSupportedError(
+            f"{caller}: {', '.join(given)} works on the embedded lake, not on environment `{env}`.",
+            place=place,
+            fix="Leave it out: a deployed run loads what is new. "
+            f"Without {'env=' if is_call else '--env'} it runs here.",
+        )
 
 
 def run_deployed(
@@ -58,11 +71,7 @@ def run_function(
 
     Raises NotYetSupportedError for options that only the embedded lake has. An interrupt says that the run goes on.
     """
-    if refused := local_only(given):
-        raise NotYetSupportedError(
-            f"run(): {', '.join(refused)} works on the embedded lake, not on environment `{env}`.",
-            fix="Leave it out: a deployed run loads what is new. Without env= it runs here.",
-        )
+    refuse_local_only(given, caller="run()", env=env)
     pipeline = _one_name(name, env)
     cloud = open_cloud(load_settings(), env)
     try:

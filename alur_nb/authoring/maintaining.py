@@ -1,4 +1,7 @@
-"""`alur maintain`: compaction, expiry and orphans of the embedded lake's Iceberg tables, each under its lease and the lock that commits hold."""
+"""`alur maintain`: compaction, expiry and orphans of the embedded lake's Iceberg tables.
+
+Each under its lease, and under the lock that commits hold.
+"""
 
 from __future__ import annotations
 

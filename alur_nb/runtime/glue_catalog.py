@@ -240,13 +240,6 @@ class GlueCatalog:
             )
         return str(uri)
 
-    def arn(self, database: str, name: str) -> str:
-        """Return a table's ARN, whether it is there yet or not; raises StorageError without its database."""
-        with aws_errors(StorageError, f"Reading {database} in the catalog"):
-            account = self._glue.get_database(Name=database)["Database"]["CatalogId"]
-        here = self._glue.meta
-        return f"arn:{here.partition}:glue:{here.region_name}:{account}:table/{database}/{name}"
-
     def _table(self, database: str, name: str) -> dict[str, Any] | None:
         try:
             with aws_errors(StorageError, f"Reading {database}.{name} in the catalog"):

@@ -75,9 +75,6 @@ class Lake(Protocol):
         Raises StorageError where it cannot be read.
         """
 
-    def arn(self, table: str) -> str | None:
-        """Return the table's ARN in the Glue catalog; None on the laptop."""
-
     def publish(self, batch: Batch) -> None:
         """Show a SEALED batch's Parquet; safe again and again, by any number of owners at the same moment."""
 

@@ -123,10 +123,6 @@ class GlueLake:
             text = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
         return read_metadata(text, uri)
 
-    def arn(self, table: str) -> str:
-        """Ask the catalog, which knows its account."""
-        return self._catalog.arn(self._place(table).database, _name(table))
-
     def publish(self, batch: Batch) -> None:
         """Name the sealed prefixes in the catalog, rows and rejects in either order."""
         for table, locations in self._partitions(batch).items():

@@ -71,9 +71,6 @@ class LocalLake:
         """Read the newest metadata file of the table's folder."""
         return load_local(self._table(table.qualified_name))
 
-    def arn(self, table: str) -> None:
-        """Return None: no catalog of AWS knows it."""
-
     def refuse_leftovers(self, table: str, batch_id: str) -> None:
         """The one cheap guard against a ledger that was restored or deleted: then epochs come again."""
         for kind in (table, table + REJECTS_SUFFIX):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.error import StdinNotImplementedError
 
 from alur_nb.runtime.context import is_export_mode
-from alur_nb.runtime.errors import DeployError, NotebookError, NotYetSupportedError, Place
+from alur_nb.runtime.errors import DeployError, NotebookError, Place
 from alur_nb.runtime.settings import LOCAL, load_settings
 from alur_nb.ui.arguments import run_command
 from alur_nb.ui.cards import publish
@@ -116,15 +116,9 @@ def _is_sure(environment: str, ask: Callable[[str], str] = input) -> bool:
 
 def run_deployed(session: Session, options: argparse.Namespace) -> DeployedRun:
     """Start the job of one pipeline and follow it; an interrupt leaves it running."""
-    from alur_nb.authoring.deployed_runs import local_only
+    from alur_nb.authoring.deployed_runs import refuse_local_only
 
-    given = [f"--{name.replace('_', '-')}" for name in local_only(vars(options))]
-    if given:
-        raise NotYetSupportedError(
-            f"%alur_run: {', '.join(given)} works on the embedded lake, not on a deployed environment.",
-            place=Place(line=1),
-            fix="Leave it out: a deployed run loads what is new. Without --env it runs here.",
-        )
+    refuse_local_only(vars(options), caller="%alur_run", env=options.env, place=Place(line=1))
     if len(options.names) != 1:
         raise NotebookError(
             "%alur_run --env: name one pipeline.", place=Place(line=1), fix=run_command().advice

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +25,7 @@ from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace, open_workspace
+from tests.crash.kill_story import Dying, die
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -96,11 +94,6 @@ def declare() -> Project:
     return project
 
 
-def die() -> None:
-    """Kill this process and its JVM at one moment, as a power cut does."""
-    os.killpg(os.getpgid(0), signal.SIGKILL)
-
-
 class MortalTable(SparkIcebergTable):
     """A table whose merge dies with its branch made, or with the rows merged on it and not yet shown."""
 
@@ -116,56 +109,37 @@ class MortalTable(SparkIcebergTable):
                 die()
 
 
-class Dying:
-    """Something that dies before or after one of its calls, where that is about one table."""
+class DyingLake:
+    """A lake of which one table dies."""
 
-    def __init__(self, inner: Any, kind: str, point: str) -> None:
-        self._inner = inner
-        self._table, _, rest = point.partition(" ")
-        self._point = rest
-        when, _, step = rest.partition(" ")
-        self._when, self._call = when, step.removeprefix(f"{kind}.")
+    def __init__(self, inner: Any, table: str, point: str) -> None:
+        self._inner, self._table, self._point = inner, table, point
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._inner, name)
-        return self._dying(found) if name == self._call else found
-
-    def _dying(self, call: Any) -> Any:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            batch = next((one for one in args if isinstance(one, Batch)), None)
-            if batch is not None and batch.table != self._table:
-                return call(*args, **kwargs)
-            if self._when == "after":
-                call(*args, **kwargs)
-            die()
-
-        return wrapped
-
-
-class DyingLake(Dying):
-    """A lake of which one table dies."""
+        return getattr(self._inner, name)
 
     def iceberg(self, batch: Batch) -> Any:
         """Return the table of the batch, mortal where it is the one."""
         found = self._inner.iceberg(batch)
-        if found is None or batch.table != self._table:
+        if batch.table != self._table:
             return found
-        mortal = MortalTable(*(getattr(found, field.name) for field in fields(found)))
         MortalTable.point = self._point
-        return Dying(mortal, "iceberg", f"{self._table} {self._point}")
+        mortal = MortalTable(*(getattr(found, field.name) for field in fields(found)))
+        return Dying(mortal, "iceberg", self._point)
 
 
 def dying(place: Workspace, point: str) -> Workspace:
     """Return the workspace of a run that dies at the point."""
-    lake: Any = DyingLake(place.lake, "lake", point)
-    ledger: Any = Dying(place.ledger, "ledger", point)
+    table, _, step = point.partition(" ")
+    lake: Any = DyingLake(place.lake, table, step)
+    ledger: Any = Dying(place.ledger, "ledger", step, table)
     return replace(place, lake=lake, ledger=ledger)
 
 
 def main(root: str, point: str) -> None:
     """Run the chain until the point where it dies."""
     report = run_pipelines(dying(open_workspace(Path(root)), point), declare())
-    sys.exit(f"nothing died at {json.dumps(point)}:\n{report}")
+    sys.exit(f"nothing died at {point!r}:\n{report}")
 
 
 if __name__ == "__main__":

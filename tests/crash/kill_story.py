@@ -13,6 +13,7 @@ from typing import Any
 
 from alur_nb import BronzeTable, IntegerField, StringField, files, pipeline
 from alur_nb.runtime.engine_spark import SparkEngine
+from alur_nb.runtime.ledger import Batch
 from alur_nb.runtime.project import Project, use_project
 from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.workspace import Workspace, open_job, open_workspace
@@ -58,11 +59,16 @@ def declare() -> Project:
     return project
 
 
-class Dying:
-    """Something whose calls are steps: at the named one the process and its JVM are killed, as by a power cut."""
+def die() -> None:
+    """Kill this process and its JVM at one moment, as a power cut does."""
+    os.killpg(os.getpgid(0), signal.SIGKILL)
 
-    def __init__(self, inner: Any, kind: str, point: str) -> None:
-        self._inner, self._kind = inner, kind
+
+class Dying:
+    """Something whose calls are steps: it dies at the named one, or at that one for batches of one table."""
+
+    def __init__(self, inner: Any, kind: str, point: str, table: str | None = None) -> None:
+        self._inner, self._kind, self._table = inner, kind, table
         self._when, _, self._step = point.partition(" ")
 
     def __getattr__(self, name: str) -> Any:
@@ -71,9 +77,12 @@ class Dying:
 
     def _dying(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
+            others = {one.table for one in args if isinstance(one, Batch)} - {self._table}
+            if self._table is not None and others:
+                return call(*args, **kwargs)
             if self._when == "after":
                 call(*args, **kwargs)
-            os.killpg(os.getpgid(0), signal.SIGKILL)
+            die()
 
         return wrapped
 

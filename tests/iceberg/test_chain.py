@@ -30,6 +30,7 @@ from alur_nb.runtime.runner import run_pipelines
 from alur_nb.runtime.selection import Selection
 from alur_nb.runtime.workspace import Workspace
 from tests.conftest import Land
+from tests.lake_state import iceberg_rows
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -148,13 +149,9 @@ def test_the_chain(workspace: Workspace, project: Project, land: Land, iceberg: 
 
 def _other_engines_agree(workspace: Workspace, tables: dict[str, Any]) -> None:
     """Read by pyiceberg, from the files alone: the live rows, and nothing of batches that are superseded."""
-    from pyiceberg.table import StaticTable
-
     for layer, name in (("bronze", "orders"), ("silver", "orders"), ("gold", "revenue")):
-        folder = workspace.lake_root / "warehouse" / layer / name / "metadata"
-        newest = max(folder.glob("v*.metadata.json"), key=lambda path: int(path.name[1:].split(".")[0]))
         names = list(tables[layer].__table__.columns)
-        found = StaticTable.from_metadata(str(newest)).scan().to_arrow().select(names).to_pylist()
+        found = iceberg_rows(workspace.settings.warehouse / layer / name).select(names).to_pylist()
         assert sorted(tuple(row.values()) for row in found) == rows(tables[layer])
 
 
